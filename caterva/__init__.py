@@ -1,0 +1,43 @@
+"""N-dimensional, chunked, compressed arrays."""
+
+from caterva._core import build_info
+from caterva._version import version as __version__
+from caterva.codecs import Codec, Filter, SplitMode
+from caterva.constructors import asarray, copy, empty, from_buffer, from_bytes, full, open, remove, zeros
+from caterva.errors import (
+    CatervaError,
+    CodecError,
+    CorruptDataError,
+    FileChangedError,
+    LockedError,
+    StorageError,
+    UnsupportedFormatError,
+)
+from caterva.ndarray import NDArray
+from caterva.plain import PlainArray
+
+__all__ = [
+    "CatervaError",
+    "Codec",
+    "CodecError",
+    "CorruptDataError",
+    "FileChangedError",
+    "Filter",
+    "LockedError",
+    "NDArray",
+    "PlainArray",
+    "SplitMode",
+    "StorageError",
+    "UnsupportedFormatError",
+    "__version__",
+    "asarray",
+    "build_info",
+    "copy",
+    "empty",
+    "from_buffer",
+    "from_bytes",
+    "full",
+    "open",
+    "remove",
+    "zeros",
+]

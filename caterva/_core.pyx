@@ -1,0 +1,736 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, freethreading_compatible=True
+"""The C libraries for Python: buffers in, GIL off, one C call, status checked.
+
+Nothing here decides anything: shapes, keys and keywords were checked by the Python modules, and are
+checked again, against memory, by the C libraries. All functions may be called from any thread.
+"""
+
+import os
+
+from caterva import errors
+
+from cpython.buffer cimport PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy, memset
+
+
+cdef extern from "blosc2.h":
+    enum: BLOSC2_MAX_CHUNK_BYTES, BLOSC2_MAX_FILTERS, BLOSC2_MAX_METALAYERS
+    ctypedef enum blosc2_status:
+        BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
+        BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY
+    int blosc2_fail(int status, const char *format, ...) noexcept nogil
+    const char *blosc2_last_error() noexcept nogil
+    int blosc2_last_os_error() noexcept nogil
+    const char *blosc2_last_path() noexcept nogil
+    const char *blosc2_codec_name(int codec) noexcept nogil
+    const char *blosc2_codec_version(int codec) noexcept nogil
+    const char *blosc2_kernels_name() noexcept nogil
+    int blosc2_init() noexcept nogil
+
+    ctypedef enum blosc2_home: pass
+    ctypedef enum blosc2_mode: pass
+    ctypedef enum blosc2_layer_kind: pass
+    ctypedef struct blosc2_cparams:
+        int32_t item_bytes
+        int codec, clevel, split
+        bint use_dict
+        uint8_t filters[6]
+        uint8_t filters_meta[6]
+    ctypedef struct blosc2_workspace: pass
+    int blosc2_workspace_create(blosc2_workspace **out) noexcept nogil
+    void blosc2_workspace_free(blosc2_workspace *workspace) noexcept nogil
+    ctypedef struct blosc2_view:
+        int32_t nbytes
+    int blosc2_view_init(blosc2_view *view, const void *bytes, size_t available, int32_t frame_item_bytes,
+                         int64_t max_nbytes) noexcept nogil
+    int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace) noexcept nogil
+
+    ctypedef struct blosc2_metalayer:
+        const char *name
+        const uint8_t *content
+        int32_t content_bytes
+    ctypedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position) noexcept nogil
+    ctypedef struct blosc2_schunk: pass
+    int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out) noexcept nogil
+    int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out) noexcept nogil
+    void blosc2_schunk_free(blosc2_schunk *schunk) noexcept nogil
+    blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk) noexcept nogil
+    bint blosc2_schunk_read_only(const blosc2_schunk *schunk) noexcept nogil
+    const char *blosc2_schunk_path(const blosc2_schunk *schunk) noexcept nogil
+    const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
+    int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
+    int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk) noexcept nogil
+    int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk) noexcept nogil
+    int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
+                           blosc2_workspace *workspace, blosc2_view *view) noexcept nogil
+    int blosc2_schunk_layer_count(const blosc2_schunk *schunk, blosc2_layer_kind kind) noexcept nogil
+    const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index) noexcept nogil
+    int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index,
+                                    uint8_t **content, int32_t *content_bytes) noexcept nogil
+    void blosc2_bytes_free(uint8_t *bytes) noexcept nogil
+
+
+cdef extern from "caterva.h":
+    enum: CATERVA_MAX_NDIM
+    ctypedef struct caterva_array: pass
+    ctypedef struct caterva_geometry:
+        int ndim
+        int32_t item_bytes
+        int64_t shape[16]
+        int32_t chunks[16]
+        int32_t blocks[16]
+    ctypedef enum caterva_fill: pass
+    ctypedef struct caterva_options:
+        caterva_geometry geometry
+        const char *dtype
+        blosc2_home home
+        const char *path
+        blosc2_cparams cparams
+        caterva_fill fill
+        const void *fill_value
+        const blosc2_metalayer *metalayers
+        int metalayer_count
+        int threads
+    ctypedef struct caterva_selection:
+        int64_t start[16]
+        int64_t count[16]
+        int64_t step[16]
+    int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
+    int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out) noexcept nogil
+    int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out) noexcept nogil
+    int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size, caterva_array **out) noexcept nogil
+    void caterva_array_free(caterva_array *array) noexcept nogil
+    const caterva_geometry *caterva_array_geometry(const caterva_array *array) noexcept nogil
+    const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
+    const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
+    int caterva_array_threads(const caterva_array *array) noexcept nogil
+    void caterva_array_set_threads(caterva_array *array, int threads) noexcept nogil
+    int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+                           const int64_t *strides) noexcept nogil
+    int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *values,
+                            const int64_t *strides) noexcept nogil
+    int caterva_array_copy(caterva_array *source, const caterva_options *options, caterva_array **out) noexcept nogil
+    int caterva_array_squeeze(caterva_array *array) noexcept nogil
+    int caterva_array_begin(caterva_array *array) noexcept nogil
+    int caterva_array_commit(caterva_array *array) noexcept nogil
+    void caterva_array_rollback(caterva_array *array) noexcept nogil
+    int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
+                                const blosc2_metalayer *layer) noexcept nogil
+    int caterva_array_delete_layer(caterva_array *array, const char *name) noexcept nogil
+    int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil
+    int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes) noexcept nogil
+
+
+# ---------------------------------------------------------------- errors
+
+EXCEPTIONS = {
+    BLOSC2_E_ARGUMENT: ValueError,
+    BLOSC2_E_CORRUPT: errors.CorruptDataError,
+    BLOSC2_E_UNSUPPORTED: errors.UnsupportedFormatError,
+    BLOSC2_E_CODEC: errors.CodecError,
+    BLOSC2_E_IO: errors.StorageError,
+    BLOSC2_E_MEMORY: MemoryError,
+    BLOSC2_E_EXISTS: FileExistsError,
+    BLOSC2_E_NOT_FOUND: FileNotFoundError,
+    BLOSC2_E_READ_ONLY: errors.StorageError,
+}
+
+
+cdef object exception_of(int status):
+    """The Python exception of a negative status, from the message of this thread's last failure."""
+    exception = EXCEPTIONS.get(status, errors.CatervaError)
+    message = (<bytes>blosc2_last_error()).decode("utf-8", "replace")
+    cdef int os_error = blosc2_last_os_error()
+    if issubclass(exception, OSError) and os_error:
+        return exception(os_error, message, os.fsdecode(<bytes>blosc2_last_path()))
+    if exception is FileNotFoundError:  # a metalayer, not a file
+        return KeyError(message)
+    return exception(message)
+
+
+cdef int check(int status) except -1:
+    """Raise the Python exception of a negative status."""
+    if status < 0:
+        raise exception_of(status)
+    return 0
+
+
+check(blosc2_init())
+
+
+def build_info():
+    """What this build consists of.
+
+    Returns
+    -------
+    dict
+        ``kernels``: the table of SIMD kernels in use; ``codecs``: name to version of the library at work.
+    """
+    codecs = {}
+    for codec in range(6):
+        if blosc2_codec_name(codec) != NULL:
+            codecs[blosc2_codec_name(codec).decode()] = blosc2_codec_version(codec).decode()
+    return {"kernels": blosc2_kernels_name().decode(), "codecs": codecs}
+
+
+# ---------------------------------------------------------------- arguments
+
+cdef class Buffer:
+    """A buffer of Python's, exported for as long as this object lives."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, exporter, int flags):
+        PyObject_GetBuffer(exporter, &self.view, flags)
+        self.held = True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+
+cdef int parse_extents(values, int ndim, int64_t limit, int64_t *out, str what) except -1:
+    """Integers of a tuple, within [0, limit]."""
+    if len(values) != ndim:
+        raise ValueError(f"{what}: {len(values)} axes (expected {ndim})")
+    for axis in range(ndim):
+        value = values[axis]
+        if not 0 <= value <= limit:
+            raise ValueError(f"{what}: {value} on axis {axis} (expected 0..{limit})")
+        out[axis] = value
+    return 0
+
+
+cdef int parse_geometry(shape, chunks, blocks, itemsize, caterva_geometry *out) except -1:
+    cdef int64_t extents[16]
+    cdef int axis
+    memset(out, 0, sizeof(caterva_geometry))
+    if len(shape) > CATERVA_MAX_NDIM:
+        raise ValueError(f"shape: {len(shape)} axes (expected at most {CATERVA_MAX_NDIM})")
+    if not 1 <= itemsize <= 0x7FFFFFFF:
+        raise ValueError(f"itemsize: {itemsize} (expected 1..{0x7FFFFFFF})")
+    out.ndim = len(shape)
+    out.item_bytes = itemsize
+    parse_extents(shape, out.ndim, 0x7FFFFFFFFFFFFFFF, out.shape, "shape")
+    parse_extents(chunks, out.ndim, 0x7FFFFFFF, extents, "chunks")
+    for axis in range(out.ndim):
+        out.chunks[axis] = <int32_t>extents[axis]
+    parse_extents(blocks, out.ndim, 0x7FFFFFFF, extents, "blocks")
+    for axis in range(out.ndim):
+        out.blocks[axis] = <int32_t>extents[axis]
+    return 0
+
+
+cdef class Options:
+    """The keywords of an array that is to be made, as the C library wants them, and what keeps them alive."""
+
+    cdef caterva_options options
+    cdef blosc2_metalayer layers[16]
+    cdef list kept
+
+    def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0, fill_value=None):
+        cdef caterva_options *options = &self.options
+        memset(options, 0, sizeof(caterva_options))
+        parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
+        self.kept = [dtype.encode(), None if path is None else os.fsencode(path)]
+        options.dtype = <bytes>self.kept[0]
+        if path is not None:
+            options.path = <bytes>self.kept[1]
+        options.home = <blosc2_home>home
+        options.cparams.item_bytes = itemsize
+        options.cparams.codec = codec
+        options.cparams.clevel = clevel
+        options.cparams.split = split
+        options.cparams.use_dict = use_dict
+        for slot in range(BLOSC2_MAX_FILTERS):
+            options.cparams.filters[slot] = filters[slot]
+            options.cparams.filters_meta[slot] = filtersmeta[slot]
+        options.threads = nthreads
+        self.take_fill(fill, fill_value)
+        self.take_layers(meta)
+
+    cdef int take_fill(self, int fill, fill_value) except -1:
+        self.options.fill = <caterva_fill>fill
+        if fill_value is not None:
+            if len(fill_value) != self.options.geometry.item_bytes:
+                raise ValueError(f"fill value: {len(fill_value)} bytes (expected {self.options.geometry.item_bytes})")
+            value = bytes(fill_value)
+            self.kept.append(value)
+            self.options.fill_value = PyBytes_AS_STRING(value)
+        return 0
+
+    cdef int take_layers(self, meta) except -1:
+        if len(meta) > BLOSC2_MAX_METALAYERS:
+            raise ValueError(f"meta: {len(meta)} metalayers (expected at most {BLOSC2_MAX_METALAYERS})")
+        for i, (name, content) in enumerate(meta):
+            encoded, stored = layer_name(name), bytes(content)
+            self.kept += [encoded, stored]
+            self.layers[i] = make_layer(encoded, stored)
+        self.options.metalayers = self.layers
+        self.options.metalayer_count = len(meta)
+        return 0
+
+
+cdef bytes layer_name(name):
+    encoded = name.encode()
+    if not 1 <= len(encoded) <= 31 or b"\0" in encoded:
+        raise ValueError(f"metalayer name: {name!r} (expected 1 to 31 bytes of UTF-8, without NUL)")
+    return encoded
+
+
+cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
+    cdef blosc2_metalayer layer
+    if len(content) > 0x7FFFFFFF - 64:
+        raise ValueError(f"metalayer {name.decode()!r}: {len(content)} bytes (expected less than 2 GiB)")
+    layer.name = name
+    layer.content = <const uint8_t *>PyBytes_AS_STRING(content)
+    layer.content_bytes = <int32_t>len(content)
+    return layer
+
+
+cdef list list_layers(const blosc2_schunk *schunk, int kind):
+    cdef uint8_t *content = NULL
+    cdef int32_t content_bytes = 0
+    layers = []
+    for i in range(blosc2_schunk_layer_count(schunk, <blosc2_layer_kind>kind)):
+        name = (<bytes>blosc2_schunk_layer_name(schunk, <blosc2_layer_kind>kind, i)).decode()
+        check(blosc2_schunk_layer_content(schunk, <blosc2_layer_kind>kind, i, &content, &content_bytes))
+        try:
+            layers.append((name, PyBytes_FromStringAndSize(<const char *>content, content_bytes)))
+        finally:
+            blosc2_bytes_free(content)
+    return layers
+
+
+# ---------------------------------------------------------------- sources
+
+cdef int read_source(void *context, void *out, size_t count, int64_t position) noexcept with gil:
+    """Call the Python function of an array opened by `open_source`."""
+    try:
+        data = (<object>context)(position, count)
+        if len(data) != count:
+            raise EOFError(f"{len(data)} bytes at {position} (expected {count})")
+        memcpy(out, PyBytes_AS_STRING(bytes(data)), count)
+        return 0
+    except BaseException as error:
+        message = f"{type(error).__name__}: {error}".encode()
+        blosc2_fail(BLOSC2_E_IO, "source: %s", <const char *>message)
+        return BLOSC2_E_IO
+
+
+# ---------------------------------------------------------------- arrays
+
+cdef class Owner:
+    """Owns a C array: it is released when the last call that uses it is over."""
+
+    cdef caterva_array *array
+    cdef object source
+
+    def __dealloc__(self):
+        cdef caterva_array *array = self.array
+        self.array = NULL
+        with nogil:
+            caterva_array_free(array)
+
+
+cdef class ArrayHandle:
+    """A compressed array of the C library. A change that was begun ends with `commit` or `rollback`."""
+
+    cdef Owner owner
+    cdef object __weakref__
+
+    cdef Owner own(self):
+        if self.owner is None:
+            raise ValueError("the array is closed")
+        return self.owner
+
+    # ------------------------------------------------------------ making
+
+    @staticmethod
+    def create(**keywords):
+        """Make an array of fill values, with a change begun. Keywords: those of `Options`."""
+        cdef Options options = Options(**keywords)
+        cdef Owner owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_create(&options.options, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    def copy(self, **keywords):
+        """Copy into a new array, with a change begun there. Keywords: those of `Options` without fill."""
+        cdef Options options = Options(**keywords)
+        cdef Owner source = self.own(), owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_copy(source.array, &options.options, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def open(path, int64_t offset, bint writable):
+        """Open a file or directory."""
+        cdef bytes encoded = os.fsencode(path)
+        cdef const char *c_path = encoded
+        cdef Owner owner = Owner()
+        cdef blosc2_mode mode = <blosc2_mode>(1 if writable else 0)
+        cdef int status
+        if b"\0" in encoded:
+            raise ValueError(f"path: {path!r} contains a NUL byte")
+        with nogil:
+            status = caterva_array_open(c_path, offset, mode, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def from_bytes(buffer):
+        """Open a contiguous frame held by a buffer; its bytes are copied."""
+        cdef Buffer held = Buffer(buffer, PyBUF_ND)
+        cdef Owner owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_from_bytes(held.view.buf, held.view.len, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def open_source(read, int64_t size):
+        """Open, for reading, a contiguous frame of `size` bytes that ``read(position, nbytes)`` gives."""
+        cdef Owner owner = Owner()
+        cdef void *context = <void *>read
+        cdef int status
+        owner.source = read
+        with nogil:
+            status = caterva_array_open_source(<blosc2_read_fn *>read_source, context, size, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    def close(self):
+        """Release the array once calls in other threads are over; a change that was begun is rolled back."""
+        self.owner = None
+
+    # ------------------------------------------------------------ properties
+
+    @property
+    def shape(self):
+        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        return tuple([geometry.shape[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def chunks(self):
+        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        return tuple([geometry.chunks[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def blocks(self):
+        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        return tuple([geometry.blocks[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def itemsize(self):
+        return caterva_array_geometry(self.own().array).item_bytes
+
+    @property
+    def dtype(self):
+        return caterva_array_dtype(self.own().array).decode()
+
+    cdef const blosc2_schunk *schunk(self) except NULL:
+        return caterva_array_schunk(self.own().array)
+
+    @property
+    def home(self):
+        return <int>blosc2_schunk_home(self.schunk())
+
+    @property
+    def path(self):
+        return os.fsdecode(<bytes>blosc2_schunk_path(self.schunk()))
+
+    @property
+    def read_only(self):
+        return bool(blosc2_schunk_read_only(self.schunk()))
+
+    @property
+    def codec(self):
+        return blosc2_schunk_cparams(self.schunk()).codec
+
+    @property
+    def clevel(self):
+        return blosc2_schunk_cparams(self.schunk()).clevel
+
+    @property
+    def split(self):
+        return blosc2_schunk_cparams(self.schunk()).split
+
+    @property
+    def use_dict(self):
+        return bool(blosc2_schunk_cparams(self.schunk()).use_dict)
+
+    @property
+    def filters(self):
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(self.schunk())
+        return [cparams.filters[slot] for slot in range(BLOSC2_MAX_FILTERS)]
+
+    @property
+    def filtersmeta(self):
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(self.schunk())
+        return [cparams.filters_meta[slot] for slot in range(BLOSC2_MAX_FILTERS)]
+
+    @property
+    def nchunks(self):
+        return blosc2_schunk_chunk_count(self.schunk())
+
+    @property
+    def chunk_bytes(self):
+        return blosc2_schunk_chunk_bytes(self.schunk())
+
+    @property
+    def block_bytes(self):
+        return blosc2_schunk_block_bytes(self.schunk())
+
+    @property
+    def nthreads(self):
+        return caterva_array_threads(self.own().array)
+
+    @nthreads.setter
+    def nthreads(self, int threads):
+        caterva_array_set_threads(self.own().array, threads)
+
+    def stored_bytes(self):
+        """Sum of the stored chunks' own sizes."""
+        cdef Owner owner = self.own()
+        cdef int64_t total = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_stored_bytes(owner.array, &total)
+        check(status)
+        return total
+
+    # ------------------------------------------------------------ items
+
+    def read(self, start, count, step, out):
+        """Copy items start, start + step, ... (count of them) of each axis into the buffer `out` of shape `count`."""
+        cdef Owner owner = self.own()
+        cdef Buffer held = Buffer(out, PyBUF_STRIDED)
+        cdef caterva_selection selection
+        cdef int64_t strides[16]
+        cdef int status
+        parse_selection(owner.array, start, count, step, held, &selection, strides)
+        with nogil:
+            status = caterva_array_read(owner.array, &selection, held.view.buf, strides)
+        check(status)
+
+    def write(self, start, count, step, values):
+        """Copy the buffer `values` of shape `count` into the items that `read` would give; one change, or a part of one."""
+        cdef Owner owner = self.own()
+        cdef Buffer held = Buffer(values, PyBUF_STRIDES)
+        cdef caterva_selection selection
+        cdef int64_t strides[16]
+        cdef int status
+        parse_selection(owner.array, start, count, step, held, &selection, strides)
+        with nogil:
+            status = caterva_array_write(owner.array, &selection, held.view.buf, strides)
+        check(status)
+
+    # ------------------------------------------------------------ changes
+
+    def begin(self):
+        """Begin a change of several calls."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_begin(owner.array)
+        check(status)
+
+    def commit(self):
+        """End a change: it lasts. After `create` and `copy`: the array appears at its path."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_commit(owner.array)
+        check(status)
+
+    def rollback(self):
+        """End a change: it never was."""
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_rollback(owner.array)
+
+    def squeeze(self):
+        """Drop the axes of length 1, in place."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_squeeze(owner.array)
+        check(status)
+
+    # ------------------------------------------------------------ bytes and metalayers
+
+    def to_bytes(self):
+        """The array as the bytes of a contiguous frame."""
+        cdef Owner owner = self.own()
+        cdef uint8_t *data = NULL
+        cdef size_t size = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_to_bytes(owner.array, &data, &size)
+        check(status)
+        try:
+            return PyBytes_FromStringAndSize(<const char *>data, size)
+        finally:
+            blosc2_bytes_free(data)
+
+    def layers(self, int kind):
+        """Names and contents of the fixed (0) or variable-length (1) metalayers, in order."""
+        return list_layers(self.schunk(), kind)
+
+    def set_layer(self, int kind, str name, bytes content):
+        """Set a metalayer; only a variable-length one may be new."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef blosc2_metalayer layer = make_layer(encoded, content)
+        cdef int status
+        with nogil:
+            status = caterva_array_set_layer(owner.array, <blosc2_layer_kind>kind, &layer)
+        check(status)
+
+    def delete_layer(self, str name):
+        """Delete a variable-length metalayer."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef const char *c_name = encoded
+        cdef int status
+        with nogil:
+            status = caterva_array_delete_layer(owner.array, c_name)
+        check(status)
+
+
+cdef ArrayHandle wrap(Owner owner):
+    cdef ArrayHandle handle = ArrayHandle.__new__(ArrayHandle)
+    handle.owner = owner
+    return handle
+
+
+cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer, caterva_selection *selection,
+                         int64_t *strides) except -1:
+    """A selection and the memory for it, which must agree: the C library trusts the strides."""
+    cdef const caterva_geometry *geometry = caterva_array_geometry(array)
+    cdef int axis, ndim = geometry.ndim
+    memset(selection, 0, sizeof(caterva_selection))
+    if len(start) != ndim or len(count) != ndim or len(step) != ndim or buffer.view.ndim != ndim:
+        raise ValueError(f"selection: {len(count)} axes, buffer: {buffer.view.ndim} (expected {ndim})")
+    if buffer.view.itemsize != geometry.item_bytes:
+        raise ValueError(f"buffer: items of {buffer.view.itemsize} bytes (expected {geometry.item_bytes})")
+    for axis in range(ndim):
+        selection.start[axis] = start[axis]
+        selection.count[axis] = count[axis]
+        selection.step[axis] = step[axis]
+        strides[axis] = buffer.view.strides[axis]
+        if buffer.view.shape[axis] != selection.count[axis]:
+            raise ValueError(f"buffer: {buffer.view.shape[axis]} items on axis {axis} "
+                             f"(expected {selection.count[axis]})")
+    return 0
+
+
+# ---------------------------------------------------------------- super-chunks and chunks, for tests and tools
+
+cdef class SChunkHandle:
+    """A frame that need not be an array, for reading whole chunks."""
+
+    cdef blosc2_schunk *schunk
+    cdef blosc2_workspace *workspace
+
+    def __cinit__(self):
+        check(blosc2_workspace_create(&self.workspace))
+
+    def __dealloc__(self):
+        blosc2_schunk_free(self.schunk)
+        blosc2_workspace_free(self.workspace)
+
+    @staticmethod
+    def open(path, int64_t offset=0):
+        """Open a file or directory for reading."""
+        cdef SChunkHandle handle = SChunkHandle()
+        cdef bytes encoded = os.fsencode(path)
+        check(blosc2_schunk_open(encoded, offset, <blosc2_mode>0, &handle.schunk))
+        return handle
+
+    @staticmethod
+    def from_bytes(buffer):
+        """Open a contiguous frame held by a buffer."""
+        cdef SChunkHandle handle = SChunkHandle()
+        cdef Buffer held = Buffer(buffer, PyBUF_ND)
+        check(blosc2_schunk_from_bytes(held.view.buf, held.view.len, &handle.schunk))
+        return handle
+
+    @property
+    def nchunks(self):
+        return blosc2_schunk_chunk_count(self.schunk)
+
+    @property
+    def itemsize(self):
+        return blosc2_schunk_cparams(self.schunk).item_bytes
+
+    def decode_chunk(self, int64_t index):
+        """The content of one chunk."""
+        cdef blosc2_view view
+        check(blosc2_schunk_view(self.schunk, index, NULL, 0, self.workspace, &view))
+        return decode_view(&view, self.workspace)
+
+    def layers(self, int kind):
+        """Names and contents of the fixed (0) or variable-length (1) metalayers, in order."""
+        return list_layers(self.schunk, kind)
+
+
+cdef bytes decode_view(const blosc2_view *view, blosc2_workspace *workspace):
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, view.nbytes)
+    cdef char *target = PyBytes_AS_STRING(out)
+    cdef int status
+    with nogil:
+        status = blosc2_view_decode(view, target, workspace)
+    check(status)
+    return out
+
+
+def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK_BYTES):
+    """The content of a chunk.
+
+    Parameters
+    ----------
+    buffer : bytes-like
+        The chunk; bytes after it are ignored.
+    itemsize : int, optional
+        Item size of the frame that it comes from, for the bytedelta filter; 0 if there is none.
+    max_nbytes : int, optional
+        Largest content to accept, in bytes.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    CorruptDataError, UnsupportedFormatError
+        If the bytes do not follow the format, or use a part of it that is not built in.
+    """
+    cdef Buffer held = Buffer(buffer, PyBUF_ND)
+    cdef blosc2_workspace *workspace = NULL
+    cdef blosc2_view view
+    check(blosc2_view_init(&view, held.view.buf, held.view.len, itemsize, max_nbytes))
+    check(blosc2_workspace_create(&workspace))
+    try:
+        return decode_view(&view, workspace)
+    finally:
+        blosc2_workspace_free(workspace)
+
+
+# ---------------------------------------------------------------- the buffer protocol, refused
+
+cdef class NoBuffer:
+    """Base of compressed arrays: they have no memory to share, and say so."""
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] decompresses it")

@@ -1,0 +1,350 @@
+"""Functions that make, open and remove arrays."""
+
+import contextlib
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from caterva import handles, ndarray
+from caterva.arguments import as_int
+from caterva.dtypes import Items, items_of, typed
+from caterva.ndarray import NDArray
+from caterva.plain import PlainArray, plain
+from caterva.shapes import as_shape
+from caterva.storage import MAX_THREADS, Storage, as_path
+from caterva.values import as_items
+
+__all__ = ["asarray", "copy", "empty", "from_buffer", "from_bytes", "full", "open", "remove", "zeros"]
+
+SPARSE_INDEX = "chunks.b2frame"  # what makes a directory a sparse frame, frame-format.md 9
+LOCK_SUFFIX = ".b2lock"
+
+
+def _uniform(shape: Any, items: Items, storage: Storage, fill: bytes | None = None) -> NDArray | PlainArray:
+    """Make an array of one value: the bytes of an item, or zeros."""
+    extents = as_shape(shape, items.dtype.itemsize)
+    if not storage.is_plain:
+        return NDArray(handles.filled(extents, items, storage, fill))
+    array = np.zeros(extents, dtype=items.dtype)
+    if fill is not None:
+        array.view(items.raw)[...] = np.frombuffer(fill, dtype=items.raw)[0]
+    return plain(array, items.is_opaque)
+
+
+def empty(
+    shape: Any, itemsize: int | None = None, *, dtype: npt.DTypeLike | None = None, **kwargs: Any
+) -> NDArray | PlainArray:
+    """Create an empty array.
+
+    Parameters
+    ----------
+    shape : int, tuple or list
+        The shape of the array; up to 16 axes.
+    itemsize : int
+        The size of an item, in bytes. Items are opaque, unless `dtype` is given.
+    dtype : dtype, optional
+        The type of the items; kept with the array. Replaces `itemsize`, or agrees with it.
+
+    Other Parameters
+    ----------------
+    chunks : iterable of int, "auto" or None
+        The chunk shape. If neither it, nor `blocks`, nor a storage is given, the array is a plain buffer, not
+        compressed. If only the others are given, or "auto", it is chosen.
+    blocks : iterable of int, "auto" or None
+        The block shape, within the chunk shape; as above.
+    urlpath, filename : path or None
+        The file or directory to make, which may not exist. If None, data is in memory.
+    contiguous, sequential : bool or None
+        With `urlpath`: one file (the default), or, if False, a directory with a file for each chunk. In
+        memory: one frame, or, if False, separate chunks.
+    memframe : bool
+        If True, the array is one frame in memory. (Default: False)
+    meta : dict or None
+        Fixed metalayers: names (str or bytes) and contents (bytes, or an object to be packed by msgpack).
+    codec : Codec, int or str
+        The compressor. (Default: Codec.LZ4)
+    clevel : int
+        The compression level: from 0, no compression, to 9. (Default: 5)
+    filters : list of Filter, int or str
+        The filter pipeline, up to six. (Default: [Filter.SHUFFLE])
+    filtersmeta : list of int
+        A parameter for each filter. (Default: zeros)
+    nthreads : int
+        The number of threads. (Default: 1)
+    usedict : bool
+        If a dictionary should be used during compression. (Default: False)
+    splitmode : SplitMode, int or str
+        When the bytes of items are compressed as separate streams. (Default: "auto")
+
+    Returns
+    -------
+    NDArray or PlainArray
+        The array. Its items read as zeros where it is compressed.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> caterva.empty((20, 30), 8, chunks=(10, 10), blocks=(5, 5)).shape
+    (20, 30)
+    """
+    items = items_of(itemsize, dtype)
+    storage = Storage.parse(kwargs)
+    if storage.is_plain:
+        return plain(np.empty(as_shape(shape, items.dtype.itemsize), dtype=items.dtype), items.is_opaque)
+    return _uniform(shape, items, storage)
+
+
+def zeros(
+    shape: Any, itemsize: int | None = None, *, dtype: npt.DTypeLike | None = None, **kwargs: Any
+) -> NDArray | PlainArray:
+    """Create an array of zeros. Parameters are those of `empty`.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> caterva.zeros((2, 2), itemsize=3).to_buffer()
+    b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'
+    """
+    return _uniform(shape, items_of(itemsize, dtype), Storage.parse(kwargs))
+
+
+def full(
+    shape: Any,
+    fill_value: Any,
+    itemsize: int | None = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    **kwargs: Any,
+) -> NDArray | PlainArray:
+    """Create an array of one value.
+
+    Parameters
+    ----------
+    shape : int, tuple or list
+        The shape of the array.
+    fill_value : bytes or scalar
+        The value: bytes of one item, or, for typed items, anything that NumPy casts to their type.
+    itemsize : int, optional
+        The size of an opaque item, by default that of the bytes.
+    dtype : dtype, optional
+        The type of the items, by default that of a value which is not bytes.
+    **kwargs
+        Those of `empty`.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> caterva.full((2,), b"pepe").to_buffer()
+    b'pepepepe'
+    >>> caterva.full((2,), 1.5, dtype="f4", chunks=(2,))[:]
+    PlainArray([1.5, 1.5], dtype=float32)
+    """
+    if itemsize is not None or dtype is not None:
+        items = items_of(itemsize, dtype)
+    elif isinstance(fill_value, (bytes, bytearray)):
+        items = items_of(len(fill_value))
+    else:
+        items = typed(np.asarray(fill_value).dtype)
+    item = as_items(fill_value, items)
+    if item.ndim:
+        raise ValueError(f"fill_value must be one item, got an array of shape {item.shape}")
+    return _uniform(shape, items, Storage.parse(kwargs), item.tobytes())
+
+
+def from_buffer(
+    buffer: Any,
+    shape: Any,
+    itemsize: int | None = None,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    **kwargs: Any,
+) -> NDArray | PlainArray:
+    """Create an array out of a buffer, which is copied.
+
+    Parameters
+    ----------
+    buffer : bytes-like
+        The items in C order: bytes, or any C-contiguous buffer, of exactly the array's size.
+    shape, itemsize, dtype, **kwargs
+        Those of `empty`.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> caterva.from_buffer(bytes(range(6)), shape=(2, 3), itemsize=1).to_buffer()
+    b'\\x00\\x01\\x02\\x03\\x04\\x05'
+    """
+    items = items_of(itemsize, dtype)
+    storage = Storage.parse(kwargs)
+    extents = as_shape(shape, items.dtype.itemsize)
+    if isinstance(buffer, np.ndarray) and not buffer.dtype.hasobject and buffer.dtype.itemsize:
+        buffer = np.asarray(buffer).view(
+            (np.void, buffer.dtype.itemsize)
+        )  # datetimes have no buffer protocol
+    view = memoryview(buffer)
+    if not view.c_contiguous:
+        raise ValueError("the buffer is not C-contiguous")
+    nbytes = items.dtype.itemsize * int(np.prod(extents, dtype=object))
+    if view.nbytes != nbytes:
+        raise ValueError(
+            f"an array of shape {extents} and itemsize {items.dtype.itemsize} takes {nbytes} bytes, "
+            f"got {view.nbytes}"
+        )
+    source = np.frombuffer(view, dtype=items.dtype) if nbytes else np.empty(0, dtype=items.dtype)
+    array = source.reshape(extents)
+    if storage.is_plain:
+        return plain(array.copy(), items.is_opaque)
+    return NDArray(handles.stored(array, items, storage))
+
+
+def asarray(
+    ndarray: Any, *, dtype: npt.DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
+) -> NDArray | PlainArray:
+    """Convert the input to an array.
+
+    Parameters
+    ----------
+    ndarray : array_like
+        An array of caterva, or anything that NumPy makes an array of, by the buffer protocol or its own
+        interface.
+    dtype : dtype, optional
+        The type of the items, by default that of the input.
+    copy : bool, optional
+        True: always copy. False: never; ValueError if one is needed. By default a plain result shares the
+        memory of its source where that has any.
+    **kwargs
+        Those of `empty`. Without chunks, blocks or a storage, an array of caterva is returned as it is, and
+        anything else as a plain array.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> import numpy as np
+    >>> source = np.arange(6).reshape(2, 3)
+    >>> caterva.asarray(source)[0, 0] = 9
+    >>> source[0, 0]
+    np.int64(9)
+    >>> caterva.asarray(source, chunks=(2, 2)).dtype
+    dtype('int64')
+    """
+    storage = Storage.parse(kwargs)
+    if not storage.is_plain and copy is False:
+        raise ValueError("a compressed array cannot be made without a copy")
+    if isinstance(ndarray, NDArray) and not isinstance(ndarray, PlainArray):
+        if dtype is None and not kwargs and not copy:
+            return ndarray
+        if copy is False:
+            raise ValueError("a compressed array cannot be converted without a copy")
+        return ndarray.copy(dtype=dtype, **kwargs)
+    items, array = _typed_array(ndarray, dtype, copy if storage.is_plain else None)
+    if storage.is_plain:
+        return array if isinstance(array, PlainArray) else plain(array, items.is_opaque)
+    return NDArray(handles.stored(array, items, storage))
+
+
+def _typed_array(source: Any, dtype: npt.DTypeLike | None, copy: bool | None) -> tuple[Items, np.ndarray]:
+    """Return an input as a NumPy array (a PlainArray stays one), and what its items are."""
+    if isinstance(source, PlainArray) and source._items.is_opaque:
+        items = source._items if dtype is None else items_of(source.itemsize, dtype)
+        viewed = source if dtype is None else source.view(items.dtype)
+        return items, np.array(viewed, copy=copy, subok=True)
+    if isinstance(source, bytes):
+        source = memoryview(source)  # bytes are numbers here, where NumPy takes them for a string
+    array = np.array(source, dtype=dtype, copy=copy, subok=isinstance(source, PlainArray))
+    return typed(array.dtype), array
+
+
+def _place(urlpath: Any) -> str | bytes:
+    """Return a path, checked, which must be given."""
+    path = as_path(urlpath)
+    if path is None:
+        raise TypeError("urlpath must be a path, got None")
+    return path
+
+
+def copy(array: NDArray | PlainArray, **kwargs: Any) -> NDArray | PlainArray:
+    """Create a copy of an array.
+
+    Parameters
+    ----------
+    array : NDArray or PlainArray
+        The array to be copied.
+    **kwargs
+        Those of `empty`; what is not given is inherited from a compressed array.
+    """
+    if not isinstance(array, NDArray):
+        raise TypeError(f"copy() takes a caterva array, got {type(array).__name__}: use asarray()")
+    return array.copy(**kwargs)
+
+
+def open(
+    urlpath: Any, mode: str | None = None, *, offset: int = 0, copy: bool = False, nthreads: int = 1
+) -> NDArray:
+    """Open an array from a file or directory.
+
+    Parameters
+    ----------
+    urlpath : path
+        The file having a Blosc2 frame with a "b2nd" or "caterva" metalayer, or the directory of a sparse one.
+    mode : {"a", "r+", "r"}, optional
+        "a" or "r+": read and write. "r": read. By default writing is allowed where the system allows it.
+    offset : int, optional
+        Where in the file the frame begins; elsewhere than at 0 it can only be read.
+    copy : bool, optional
+        If True, the array is read into memory, and the file closed.
+    nthreads : int, optional
+        The number of threads.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `urlpath`.
+    CorruptDataError
+        If what is there is not a whole frame of an array.
+
+    Warnings
+    --------
+    Open a file once for writing; any number of times for reading.
+    """
+    path = _place(urlpath)
+    threads = as_int(nthreads, "nthreads", 1, MAX_THREADS)
+    start = as_int(offset, "offset", 0, 2**63 - 1)
+    array = ndarray._open(path, "r" if copy and mode is None else mode, start, threads)
+    if not copy:
+        return array
+    with array:
+        return array.copy()  # type: ignore[return-value]
+
+
+def from_bytes(buffer: Any, *, nthreads: int = 1) -> NDArray:
+    """Open an array from the bytes of a contiguous frame, which are copied.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> array = caterva.zeros((4, 4), 2, chunks=(2, 2))
+    >>> caterva.from_bytes(array.to_bytes()).to_buffer() == array.to_buffer()
+    True
+    """
+    return ndarray._from_bytes(memoryview(buffer), as_int(nthreads, "nthreads", 1, MAX_THREADS))
+
+
+def remove(urlpath: Any) -> None:
+    """Remove the file or directory of an array, and its lock file. Nothing happens if there is none.
+
+    Raises
+    ------
+    ValueError
+        If `urlpath` is a directory, but not that of an array.
+    """
+    path = os.fsdecode(_place(urlpath))
+    if os.path.isdir(path) and not os.path.islink(path):
+        if not os.path.isfile(os.path.join(path, SPARSE_INDEX)):
+            raise ValueError(f"{path} is a directory without {SPARSE_INDEX}, not an array: it is not removed")
+        shutil.rmtree(path)
+    for file in (path, path + LOCK_SUFFIX):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(file)

@@ -1,0 +1,39 @@
+"""The exceptions of caterva, each also the built-in that a caller would catch."""
+
+__all__ = [
+    "CatervaError",
+    "CodecError",
+    "CorruptDataError",
+    "FileChangedError",
+    "LockedError",
+    "StorageError",
+    "UnsupportedFormatError",
+]
+
+
+class CatervaError(Exception):
+    """Base of all exceptions that are caterva's own."""
+
+
+class CorruptDataError(CatervaError, ValueError):
+    """Stored bytes do not follow the format, or fail a checksum."""
+
+
+class UnsupportedFormatError(CatervaError, ValueError):
+    """Stored bytes follow the format, but use a part of it that this build cannot read."""
+
+
+class CodecError(CatervaError, RuntimeError):
+    """A compression library refused to work."""
+
+
+class StorageError(CatervaError, OSError):
+    """The system refused to read or write; `errno` and `filename` say what and where."""
+
+
+class LockedError(StorageError):
+    """Another process holds the lock of the file."""
+
+
+class FileChangedError(StorageError):
+    """The file was changed by somebody else so that this handle cannot go on."""

@@ -1,0 +1,104 @@
+"""Making and opening arrays of `_core`: a file appears whole, or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import numpy as np
+
+from caterva import _core
+from caterva.dtypes import Items
+from caterva.indexing import whole
+from caterva.shapes import Shape
+from caterva.storage import Storage
+
+# Asking to write failed, but reading may be allowed.
+REFUSED_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY}
+
+
+class Fill(IntEnum):
+    """What the items of a new array are."""
+
+    ZEROS = 0
+    VALUE = 1
+
+
+def _refuse_taken(path: str | bytes | None) -> None:
+    """Raise FileExistsError early, before work is done; _core refuses again when the file takes its name."""
+    if path is not None and os.path.lexists(path):
+        shown = os.fsdecode(path)
+        raise FileExistsError(errno.EEXIST, f"Can not create the file {shown}.It already exists!", shown)
+
+
+@contextmanager
+def _published(handle: _core.ArrayHandle) -> Iterator[None]:
+    """Commit what the body does to a new array; if it fails, nothing is left."""
+    try:
+        yield
+        handle.commit()
+    except BaseException:
+        handle.close()
+        raise
+
+
+def filled(shape: Shape, items: Items, storage: Storage, value: bytes | None = None) -> _core.ArrayHandle:
+    """Make an array of one value, zeros by default; cost does not depend on the number of items."""
+    _refuse_taken(storage.path)
+    fill = Fill.ZEROS if value is None else Fill.VALUE
+    handle = _core.ArrayHandle.create(**storage.describe(shape, items), fill=int(fill), fill_value=value)
+    with _published(handle):
+        return handle
+
+
+def stored(array: np.ndarray, items: Items, storage: Storage) -> _core.ArrayHandle:
+    """Make an array of the items of a NumPy array."""
+    _refuse_taken(storage.path)
+    handle = _core.ArrayHandle.create(
+        **storage.describe(array.shape, items), fill=int(Fill.ZEROS), fill_value=None
+    )
+    with _published(handle):
+        if array.size:
+            box = whole(array.shape)
+            handle.write(box.start, box.count, box.step, np.asarray(array).view(items.raw))
+        return handle
+
+
+def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.ArrayHandle:
+    """Make a copy of an array in another storage; chunks that need no change are taken over compressed."""
+    _refuse_taken(storage.path)
+    handle = source.copy(**storage.describe(source.shape, items))
+    with _published(handle):
+        return handle
+
+
+def opened(path: str | bytes, mode: str | None, offset: int) -> _core.ArrayHandle:
+    """Open a file or directory.
+
+    Parameters
+    ----------
+    path : str or bytes
+        Where it is.
+    mode : {"r", "a", "r+", None}
+        "r" to read; "a" or "r+" to read and write; None to read, and to write if that is allowed.
+    offset : int
+        Where in the file the array begins; one that does not begin at 0 can only be read.
+    """
+    if mode not in (None, "r", "a", "r+"):
+        hint = (
+            "; to make an array, use zeros, full, from_buffer, asarray or copy"
+            if mode in ("w", "x", "w-")
+            else ""
+        )
+        raise ValueError(f"mode must be 'r', 'a' or 'r+', got {mode!r}{hint}")
+    if offset and mode in ("a", "r+"):
+        raise ValueError(f"an array at offset {offset} of a file can only be read, got mode {mode!r}")
+    if mode == "r" or offset:
+        return _core.ArrayHandle.open(path, offset, False)
+    try:
+        return _core.ArrayHandle.open(path, offset, True)
+    except OSError as error:
+        if mode is not None or error.errno not in REFUSED_WRITING:
+            raise
+    return _core.ArrayHandle.open(path, offset, False)

@@ -1,0 +1,362 @@
+"""Compressed arrays."""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABCMeta
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from caterva import _core, handles
+from caterva.arguments import as_int
+from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
+from caterva.dtypes import Items, items_from, items_of
+from caterva.indexing import Selection, select, whole
+from caterva.info import Info, compressed_info
+from caterva.meta import Meta, VLMeta
+from caterva.plain import PlainArray, plain
+from caterva.shapes import Shape
+from caterva.storage import MAX_THREADS, Home, Storage, inherit
+from caterva.values import as_items, broadcast
+
+__all__ = ["NDArray"]
+
+CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
+
+
+class NDArray(_core.NoBuffer, metaclass=ABCMeta):
+    """A multidimensional array in compressed chunks.
+
+    Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
+    registered as a subclass: ``isinstance(array[key], NDArray)`` holds.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> import numpy as np
+    >>> array = caterva.asarray(np.arange(12).reshape(3, 4), chunks=(2, 2))
+    >>> array[1, ::-2]
+    PlainArray([7, 5])
+    >>> array[:, 0] = -1
+    >>> np.asarray(array).sum()
+    np.int64(51)
+    """
+
+    def __init__(self, handle: _core.ArrayHandle) -> None:
+        self._handle = handle
+        self._items = items_from(handle.dtype, handle.itemsize)
+        self._offset = 0  # in the file it was opened from
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def shape(self) -> Shape:
+        """Items per axis."""
+        return self._handle.shape
+
+    @property
+    def chunks(self) -> Shape:
+        """Items of a chunk per axis."""
+        return self._handle.chunks
+
+    @property
+    def blocks(self) -> Shape:
+        """Items of a block per axis."""
+        return self._handle.blocks
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the items; ``S<itemsize>`` if they are opaque."""
+        return self._items.dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an item."""
+        return self._items.dtype.itemsize
+
+    @property
+    def size(self) -> int:
+        """Number of items."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all items, uncompressed and without padding."""
+        return self.size * self.itemsize
+
+    @property
+    def nchunks(self) -> int:
+        """Number of chunks."""
+        return self._handle.nchunks
+
+    @property
+    def chunksize(self) -> int:
+        """Bytes of a chunk, uncompressed and padded to whole blocks."""
+        return self._handle.chunk_bytes
+
+    @property
+    def blocksize(self) -> int:
+        """Bytes of a block, uncompressed."""
+        return self._handle.block_bytes
+
+    @property
+    def cratio(self) -> float:
+        """Compression ratio: `nbytes` by the chunks' bytes, 32 more for each. Reads the chunks' headers."""
+        stored = self._handle.stored_bytes() + CHUNK_OVERHEAD * self.nchunks
+        return self.nbytes / stored if stored else 1.0
+
+    @property
+    def codec(self) -> Codec | int:
+        """Codec of chunks to come; a number if it has no name here."""
+        return codec_of(self._handle.codec)
+
+    @property
+    def clevel(self) -> int:
+        """Compression level of chunks to come."""
+        return self._handle.clevel
+
+    @property
+    def filters(self) -> list[Filter | int]:
+        """The six slots of the filter pipeline."""
+        return filters_of(self._handle.filters)
+
+    @property
+    def filtersmeta(self) -> list[int]:
+        """The parameters of the six filters."""
+        return parameters_of(self._handle.filters, self._handle.filtersmeta)
+
+    @property
+    def nthreads(self) -> int:
+        """Threads that one call may use."""
+        return self._handle.nthreads
+
+    @nthreads.setter
+    def nthreads(self, value: int) -> None:
+        self._handle.nthreads = as_int(value, "nthreads", 1, MAX_THREADS)
+
+    @property
+    def storage(self) -> str:
+        """The kind of storage: "Blosc", or "Plainbuffer" for plain arrays."""
+        return "Blosc"
+
+    @property
+    def sframe(self) -> bool:
+        """Whether the array is kept in a directory, a file for each chunk."""
+        return self._handle.home == Home.DIRECTORY
+
+    @property
+    def urlpath(self) -> str | None:
+        """Path of the file or directory; None in memory."""
+        return self._handle.path or None
+
+    @property
+    def info(self) -> Info:
+        """A short description, as text or HTML."""
+        return compressed_info(self)
+
+    @property
+    def meta(self) -> Meta:
+        """The fixed metalayers."""
+        return Meta(self)
+
+    @property
+    def vlmeta(self) -> VLMeta:
+        """The variable-length metalayers."""
+        return VLMeta(self)
+
+    def __repr__(self) -> str:
+        where = f", urlpath={self.urlpath!r}" if self.urlpath else ""
+        return (
+            f"<caterva.NDArray shape={self.shape}, dtype={self.dtype.str!r}, chunks={self.chunks}, "
+            f"blocks={self.blocks}{where}>"
+        )
+
+    # ---------------------------------------------------------------- items
+
+    def _read(self, box: Selection) -> PlainArray:
+        out = np.empty(box.count, dtype=self.dtype)
+        if not box.is_empty:
+            self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
+        return plain(out.reshape(box.shape), self._items.is_opaque)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Get a (multidimensional) slice as specified in key.
+
+        Parameters
+        ----------
+        key : int, slice, Ellipsis, None, or a tuple of these
+            As for NumPy's basic indexing, steps included.
+
+        Returns
+        -------
+        PlainArray
+            The items, in a buffer of its own. Integers on all axes give a NumPy scalar, or, as opaque items
+            have no scalar, a 0-d array.
+        """
+        box = select(key, self.shape)
+        result = self._read(box)
+        return result[()] if box.is_item else result
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Set a (multidimensional) slice as specified in key.
+
+        Parameters
+        ----------
+        key : int, slice, Ellipsis, None, or a tuple of these
+            As for `__getitem__`.
+        value : object
+            Array, buffer, scalar, list, or bytes of one item; broadcast as NumPy does. Opaque items take
+            values of their size, by bytes; typed ones cast within the same kind.
+        """
+        box = select(key, self.shape)
+        values = broadcast(as_items(value, self._items), box.shape).reshape(box.count)
+        if not box.is_empty:
+            self._handle.write(box.start, box.count, box.step, values.view(self._items.raw))
+
+    def slice(self, key: Any, **kwargs: Any) -> NDArray | PlainArray:
+        """Get a (multidimensional) slice as specified in key. Generalizes `__getitem__`.
+
+        Parameters
+        ----------
+        key : int, slice, Ellipsis, None, or a tuple of these
+            As for `__getitem__`.
+        **kwargs
+            Keywords of `caterva.empty`: with `chunks`, `blocks` or a storage the result is compressed.
+
+        Returns
+        -------
+        NDArray or PlainArray
+            The items, always as an array.
+        """
+        storage = Storage.parse(kwargs)
+        part = self._read(select(key, self.shape))
+        return part if storage.is_plain else NDArray(handles.stored(part, self._items, storage))
+
+    def to_buffer(self) -> bytes:
+        """Return the items as bytes, in C order."""
+        return self._read(whole(self.shape)).tobytes()
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        """Return the items as a NumPy array. Opaque ones may be given a dtype of their size: bytes stay."""
+        if copy is False:
+            raise ValueError("a compressed array cannot be a NumPy array without a copy")
+        array: np.ndarray = self._read(whole(self.shape)).view(np.ndarray)
+        if dtype is None:
+            return array
+        if not self._items.is_opaque:
+            return array.astype(dtype, copy=False)
+        return array.view(items_of(self.itemsize, dtype).dtype)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth value of an array with {self.size} items is ambiguous")
+        return bool(np.asarray(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[index] for index in range(len(self)))
+
+    # ---------------------------------------------------------------- copies
+
+    def _keywords(self) -> dict[str, Any]:
+        """Return the keywords that a copy inherits."""
+        first = next((slot for slot, number in enumerate(self._handle.filters) if number), len(self.filters))
+        return {
+            "chunks": self.chunks,
+            "blocks": self.blocks,
+            "meta": self.meta.users(),
+            "codec": self.codec,
+            "clevel": self.clevel,
+            "filters": self.filters[first:],
+            "filtersmeta": self.filtersmeta[first:],
+            "usedict": self._handle.use_dict,
+            "splitmode": SplitMode(self._handle.split),
+            "nthreads": self.nthreads,
+        }
+
+    def copy(self, dtype: npt.DTypeLike | None = None, **kwargs: Any) -> NDArray | PlainArray:
+        """Return a copy.
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            Another type for the items: typed ones are cast within the same kind, opaque ones keep their
+            bytes.
+        **kwargs
+            Keywords of `caterva.empty`. Chunks, blocks, compression and metalayers are inherited where they
+            are not given; ``chunks=None, blocks=None`` makes a plain buffer. The place is not inherited.
+        """
+        storage = Storage.parse(inherit(kwargs, self._keywords()))
+        if dtype is not None and items_of(dtype=dtype) != self._items:
+            return self._retyped(items_of(dtype=dtype), storage)
+        if storage.is_plain:
+            return self._read(whole(self.shape))
+        return NDArray(handles.copied(self._handle, self._items, storage))
+
+    def _retyped(self, items: Items, storage: Storage) -> NDArray | PlainArray:
+        array = as_items(self[...], items)
+        return plain(array, False) if storage.is_plain else NDArray(handles.stored(array, items, storage))
+
+    def squeeze(self) -> None:
+        """Remove the axes of length 1, in place."""
+        self._handle.squeeze()
+
+    def to_bytes(self) -> bytes:
+        """Return the array as the bytes of a contiguous frame; `caterva.from_bytes` opens them."""
+        return self._handle.to_bytes()
+
+    def __copy__(self) -> NDArray | PlainArray:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> NDArray | PlainArray:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        """Arrays in files are pickled by path and mode, those in memory by their bytes."""
+        if self.urlpath is None:
+            return _from_bytes, (self.to_bytes(), self.nthreads)
+        mode = "r" if self._handle.read_only else "a"
+        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self.nthreads)
+
+    # ---------------------------------------------------------------- the handle
+
+    def close(self) -> None:
+        """Release memory and files. The array cannot be used any more."""
+        self._handle.close()
+
+    def __enter__(self) -> NDArray:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+NDArray.register(PlainArray)
+
+
+def _from_bytes(frame: Any, nthreads: int) -> NDArray:
+    array = NDArray(_core.ArrayHandle.from_bytes(frame))
+    array.nthreads = nthreads
+    return array
+
+
+def _open(path: str | bytes, mode: str | None, offset: int, nthreads: int) -> NDArray:
+    array = NDArray(handles.opened(path, mode, offset))
+    array._offset = offset
+    array.nthreads = nthreads
+    return array

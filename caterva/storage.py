@@ -1,0 +1,235 @@
+"""Keywords of the constructors: where an array is kept and how it is compressed."""
+
+import difflib
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from caterva.arguments import as_int
+from caterva.chunking import partition
+from caterva.codecs import Codec, Filter, SplitMode, as_member, as_pipeline
+from caterva.dtypes import Items
+from caterva.meta import MAX_LAYERS, as_layers
+from caterva.shapes import Shape
+
+MAX_THREADS = 1024
+
+# The metalayer "caterva" describes arrays up to here; above, "b2nd" stands alone (ndim-metalayers.md 1).
+CATERVA_MAX_NDIM = 8
+CATERVA_MAX_ITEMSIZE = 255
+
+
+class Home(IntEnum):
+    """Where the chunks of an array are kept."""
+
+    MEMORY = 0
+    MEMFRAME = 1
+    FILE = 2
+    DIRECTORY = 3
+
+
+# Every keyword, with its default. None: not asked for.
+DEFAULTS: dict[str, Any] = {
+    "chunks": None,
+    "blocks": None,
+    "urlpath": None,
+    "contiguous": None,
+    "memframe": False,
+    "meta": None,
+    "codec": Codec.LZ4,
+    "clevel": 5,
+    "filters": [Filter.SHUFFLE],
+    "filtersmeta": None,
+    "nthreads": 1,
+    "usedict": False,
+    "splitmode": SplitMode.AUTO,
+}
+ALIASES = {"filename": "urlpath", "sequential": "contiguous"}
+LEGACY = {"use_dict": "usedict", "cname": "codec", "complevel": "clevel"}
+
+
+def _level_of_caller() -> int:
+    """Return the stacklevel with which a warning of this function's caller names the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "caterva":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keywords under their own names instead of aliases and legacy names.
+
+    Raises
+    ------
+    TypeError
+        If a keyword is unknown, naming the closest one, or two names of one differ in value.
+
+    Examples
+    --------
+    >>> canonical({"filename": "x.b2nd"})
+    {'urlpath': 'x.b2nd'}
+    """
+    result: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for given, value in keywords.items():
+        name = LEGACY.get(given, ALIASES.get(given, given))
+        if name not in DEFAULTS:
+            close = difflib.get_close_matches(given, [*DEFAULTS, *ALIASES, "dtype", "itemsize"], n=1)
+            hint = f": did you mean {close[0]!r}?" if close else f" (known are {', '.join(DEFAULTS)})"
+            raise TypeError(f"unknown keyword {given!r}{hint}")
+        if given in LEGACY:
+            warnings.warn(
+                f"keyword {given!r} is deprecated: use {name!r}",
+                DeprecationWarning,
+                stacklevel=_level_of_caller(),
+            )
+        if name in ("chunks", "blocks") and isinstance(value, Iterable) and not isinstance(value, str):
+            value = tuple(value)
+        if name in result and result[name] != value:
+            raise TypeError(f"{spelled[name]!r} and {given!r} name one keyword, and their values differ")
+        result[name], spelled[name] = value, given
+    return result
+
+
+def inherit(keywords: Mapping[str, Any], inherited: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a copy: those given, and those of the source for the rest.
+
+    Shapes and parameters that belong together are inherited together: blocks stay if they fit into the chunks
+    that are given, filters without parameters start from zeros.
+    """
+    given = canonical(keywords)
+    rest = {name: value for name, value in inherited.items() if name not in given}
+    for name, other in (("chunks", "blocks"), ("blocks", "chunks")):
+        if name in given and other in rest:
+            chunks, blocks = (given | rest)["chunks"], (given | rest)["blocks"]
+            if given[name] is None or not _nested(chunks, blocks):
+                del rest[other]
+    if "filters" in given:
+        rest.pop("filtersmeta", None)
+    if is_plain(given | rest):
+        rest.pop("meta", None)
+    return given | rest
+
+
+def is_plain(keywords: Mapping[str, Any]) -> bool:
+    """Whether keywords ask for no chunks, no blocks and no storage: the array is a plain buffer."""
+    asked = (keywords.get(name) for name in ("chunks", "blocks", "urlpath", "contiguous"))
+    return all(value is None for value in asked) and not keywords.get("memframe")
+
+
+def _nested(chunks: Any, blocks: Any) -> bool:
+    """Whether chunks and blocks are shapes of the same length, the one within the other."""
+    if isinstance(chunks, int) or isinstance(blocks, int):
+        chunks, blocks = ((shape,) if isinstance(shape, int) else shape for shape in (chunks, blocks))
+    if isinstance(chunks, str) or isinstance(blocks, str) or len(chunks) != len(blocks):
+        return False
+    return all(block <= chunk for chunk, block in zip(chunks, blocks, strict=True))
+
+
+def as_path(value: Any) -> str | bytes | None:
+    """Return a path given as str, bytes or path object; None for None."""
+    if value is None:
+        return None
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(f"urlpath must be a path, got {value!r}")
+    path: str | bytes = os.fspath(value)
+    if not path:
+        raise ValueError("urlpath is empty")
+    if (b"\0" if isinstance(path, bytes) else "\0") in path:  # type: ignore[operator]
+        raise ValueError(f"urlpath {path!r} contains a null character")
+    return path
+
+
+def as_flag(value: Any, what: str) -> bool:
+    """Return a bool argument, checked."""
+    if value not in (False, True):
+        raise TypeError(f"{what} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> Home:
+    if path is not None:
+        if memframe:
+            raise ValueError("memframe keeps the array in memory, urlpath in a file: give one of them")
+        return Home.DIRECTORY if contiguous is False else Home.FILE
+    if memframe and contiguous is False:
+        raise ValueError("a memframe is contiguous")
+    return Home.MEMFRAME if memframe or contiguous else Home.MEMORY
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The keywords of a constructor, checked: everything about an array but its shape, items and values."""
+
+    chunks: Any  # checked against the shape by describe()
+    blocks: Any
+    is_plain: bool
+    home: Home
+    path: str | bytes | None
+    meta: Mapping[Any, Any] | None
+    codec: Codec
+    clevel: int
+    filters: tuple[int, ...]
+    filtersmeta: tuple[int, ...]
+    use_dict: bool
+    split: SplitMode
+    nthreads: int
+
+    @classmethod
+    def parse(cls, keywords: Mapping[str, Any]) -> "Storage":
+        """Return the storage that a constructor's keywords describe.
+
+        The array is a plain buffer unless `chunks` or `blocks` is given, or a storage (`urlpath`,
+        `contiguous`, `memframe`) is asked for.
+        """
+        given = canonical(keywords)
+        values = DEFAULTS | given
+        path = as_path(values["urlpath"])
+        contiguous = None if values["contiguous"] is None else as_flag(values["contiguous"], "contiguous")
+        memframe = as_flag(values["memframe"], "memframe")
+        filters, parameters = as_pipeline(values["filters"], values["filtersmeta"])
+        plain = is_plain(values)
+        if plain and values["meta"]:
+            raise ValueError("a plain buffer has no metalayers: give chunks, or chunks='auto'")
+        return cls(
+            chunks=values["chunks"],
+            blocks=values["blocks"],
+            is_plain=plain,
+            home=_home(path, contiguous, memframe),
+            path=path,
+            meta=values["meta"],
+            codec=as_member(Codec, values["codec"], "codec"),
+            clevel=as_int(values["clevel"], "clevel", 0, 9),
+            filters=filters,
+            filtersmeta=parameters,
+            use_dict=as_flag(values["usedict"], "usedict"),
+            split=as_member(SplitMode, values["splitmode"], "splitmode"),
+            nthreads=as_int(values["nthreads"], "nthreads", 1, MAX_THREADS),
+        )
+
+    def describe(self, shape: Shape, items: Items) -> dict[str, Any]:
+        """Return the keywords with which ``_core.ArrayHandle`` makes an array of a shape and items."""
+        itemsize = items.dtype.itemsize
+        chunks, blocks = partition(shape, itemsize, self.chunks, self.blocks)
+        has_caterva = len(shape) <= CATERVA_MAX_NDIM and itemsize <= CATERVA_MAX_ITEMSIZE
+        return {
+            "shape": shape,
+            "chunks": chunks,
+            "blocks": blocks,
+            "itemsize": itemsize,
+            "dtype": items.spelling,
+            "home": int(self.home),
+            "path": self.path,
+            "codec": self.codec.value,
+            "clevel": self.clevel,
+            "split": self.split.value,
+            "filters": self.filters,
+            "filtersmeta": self.filtersmeta,
+            "use_dict": self.use_dict,
+            "meta": list(as_layers(self.meta, MAX_LAYERS - 1 - has_caterva)),
+            "nthreads": self.nthreads,
+        }

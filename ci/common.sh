@@ -1,0 +1,49 @@
+# Shared by the scripts beside it, which source it first: what they need, installed where it is missing.
+# shellcheck shell=bash
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# apt_install PACKAGE...: those that are missing. Elsewhere than on Debian they are the reader's to install.
+apt_install() {
+    command -v dpkg-query >/dev/null || { say "Not Debian: needs the likes of $*"; return 0; }
+    local package missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "Installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# use_venv DIRECTORY REQUIREMENTS...: make the environment if it is not there, install, and go into it.
+use_venv() {
+    local venv=$1 python=/usr/bin/python3 requirements=() file
+    shift
+    for file in "$@"; do requirements+=(-r "ci/requirements-$file.txt"); done
+    [ -x "$python" ] || python=python3
+    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+    export PATH="$PWD/$venv/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
+    python -m pip install -q "pip>=24" # Debian 12's own knows no -C
+    python -m pip install -q "${requirements[@]}"
+}
+
+# install_caterva DIRECTORY PIP_ARGUMENT...: build in that directory; editable with -e.
+install_caterva() {
+    local directory=$1
+    shift
+    python -m pip install -q --no-build-isolation --no-deps -Cbuild-dir="$directory" "$@" .
+}
+
+# shellcheck disable=SC2034 # for the scripts that build
+SYSTEM_PACKAGES=(
+    gcc libc6-dev pkg-config python3-dev python3-venv git ca-certificates
+    liblz4-dev libzstd-dev libdeflate-dev zlib1g-dev
+)

@@ -1,0 +1,418 @@
+/**
+ * @file blosc2.h
+ * Chunks, super-chunks and frames in the Blosc2 format.
+ *
+ * An independent implementation of the format, and not the upstream library's API. Sizes are
+ * bytes, positions half-open [start, stop). Arguments are borrowed for the call unless said
+ * otherwise. A function that can fail returns a negative `blosc2_status`; the thread's message is
+ * then in `blosc2_last_error()`. An output parameter is set on success only.
+ *
+ * Threads: any number may read one super-chunk, each with its own `blosc2_workspace`; a caller that
+ * changes it must keep all others out.
+ *
+ * The byte layouts are those of docs/format (chunk-format, filters, codecs, frame-format).
+ */
+#ifndef BLOSC2_H
+#define BLOSC2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(BLOSC2_SHARED) && defined(__GNUC__)
+#define BLOSC2_API __attribute__((visibility("default")))
+#else
+#define BLOSC2_API
+#endif
+
+#if defined(__GNUC__)
+#define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define BLOSC2_PRINTF(text, first)
+#endif
+
+/* ------------------------------------------------------------------ errors */
+
+typedef enum blosc2_status {
+    BLOSC2_OK = 0,
+    BLOSC2_E_ARGUMENT = -1,    /**< a parameter is out of its range */
+    BLOSC2_E_CORRUPT = -2,     /**< bytes that do not follow the format */
+    BLOSC2_E_UNSUPPORTED = -3, /**< follows the format, but uses a part that is not built in */
+    BLOSC2_E_CODEC = -4,       /**< a codec library refused to work */
+    BLOSC2_E_IO = -5,          /**< the system refused: see blosc2_last_os_error() */
+    BLOSC2_E_MEMORY = -6,      /**< an allocation failed */
+    BLOSC2_E_EXISTS = -7,      /**< the path to create is taken */
+    BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
+    BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
+} blosc2_status;
+
+/** Set this thread's message (printf style) and return `status`. */
+BLOSC2_API int blosc2_fail(int status, const char *format, ...) BLOSC2_PRINTF(2, 3);
+
+/** The same for a failed system call; `path` may be NULL. */
+BLOSC2_API int blosc2_fail_io(int status, int os_error, const char *path, const char *format, ...)
+    BLOSC2_PRINTF(4, 5);
+
+/** Put "context: " before the message that is there; errno and path stay. */
+BLOSC2_API int blosc2_fail_within(int status, const char *format, ...) BLOSC2_PRINTF(2, 3);
+
+/** Message of this thread's last failure; valid until its next one. */
+BLOSC2_API const char *blosc2_last_error(void);
+
+/** errno of this thread's last failure, 0 if it was not a system call. */
+BLOSC2_API int blosc2_last_os_error(void);
+
+/** Path of this thread's last failed system call, "" if none. */
+BLOSC2_API const char *blosc2_last_path(void);
+
+/* ------------------------------------------------------------------ constants of the format */
+
+#define BLOSC2_MAX_FILTERS     6
+#define BLOSC2_MAX_CHUNK_BYTES 2147483615 /* 2^31 - 1 - 32, chunk-format.md 2 */
+#define BLOSC2_MAX_BLOCK_BYTES 536866816
+#define BLOSC2_CHUNK_OVERHEAD  32 /* a chunk never needs more than its content and this */
+#define BLOSC2_MAX_METALAYERS  16
+#define BLOSC2_MAX_NAME_BYTES  31
+
+/** Codec ids of frame headers (the chunk header has *formats*). */
+typedef enum blosc2_codec {
+    BLOSC2_BLOSCLZ = 0,
+    BLOSC2_LZ4 = 1,
+    BLOSC2_LZ4HC = 2,
+    BLOSC2_ZLIB = 4,
+    BLOSC2_ZSTD = 5,
+} blosc2_codec;
+
+typedef enum blosc2_filter {
+    BLOSC2_NOFILTER = 0,
+    BLOSC2_SHUFFLE = 1,
+    BLOSC2_BITSHUFFLE = 2,
+    BLOSC2_DELTA = 3,
+    BLOSC2_TRUNC_PREC = 4,
+    BLOSC2_BYTEDELTA = 35,
+    BLOSC2_INT_TRUNC = 36,
+} blosc2_filter;
+
+typedef enum blosc2_split {
+    BLOSC2_SPLIT_ALWAYS = 1,
+    BLOSC2_SPLIT_NEVER = 2,
+    BLOSC2_SPLIT_AUTO = 3,
+    BLOSC2_SPLIT_FORWARD = 4, /* decides as AUTO */
+} blosc2_split;
+
+typedef enum blosc2_special {
+    BLOSC2_SPECIAL_NONE = 0,
+    BLOSC2_SPECIAL_ZEROS = 1,
+    BLOSC2_SPECIAL_NAN = 2,
+    BLOSC2_SPECIAL_VALUE = 3,
+    BLOSC2_SPECIAL_UNINIT = 4, /* read as zeros */
+} blosc2_special;
+
+/** "lz4" of BLOSC2_LZ4; NULL for an unknown id. */
+BLOSC2_API const char *blosc2_codec_name(int codec);
+
+/** Version of the library that does a codec's work, e.g. "1.9.4"; static; NULL for an unknown id. */
+BLOSC2_API const char *blosc2_codec_version(int codec);
+
+/** Name of the kernel table in use: "avx2", "generic"... */
+BLOSC2_API const char *blosc2_kernels_name(void);
+
+/**
+ * Choose the kernel table, once per process: the one that the environment's CATERVA_ISA names, else
+ * the best for this CPU. Later calls repeat the first result.
+ * @return BLOSC2_OK, or BLOSC2_E_ARGUMENT when CATERVA_ISA names what cannot run here.
+ */
+BLOSC2_API int blosc2_init(void);
+
+/* ------------------------------------------------------------------ how chunks are made */
+
+typedef struct blosc2_cparams {
+    int32_t item_bytes;                        /**< >= 1; above 255 chunks store 1 */
+    int codec;                                 /**< blosc2_codec */
+    int clevel;                                /**< 0 (copy) .. 9 */
+    int split;                                 /**< blosc2_split */
+    bool use_dict;                             /**< a dictionary per chunk: LZ4, LZ4HC, ZSTD */
+    uint8_t filters[BLOSC2_MAX_FILTERS];       /**< applied from slot 0 to 5; 0 = empty slot */
+    uint8_t filters_meta[BLOSC2_MAX_FILTERS];  /**< one parameter each; filters.md */
+} blosc2_cparams;
+
+/** LZ4, level 5, shuffle in slot 5, AUTO split, no dictionary. */
+BLOSC2_API blosc2_cparams blosc2_cparams_default(int32_t item_bytes);
+
+/** @return BLOSC2_OK, or BLOSC2_E_ARGUMENT with the parameter and its limits in the message. */
+BLOSC2_API int blosc2_cparams_check(const blosc2_cparams *cparams);
+
+/* ------------------------------------------------------------------ work memory */
+
+/** Scratch and codec states of one thread. Not to be used by two threads at once. */
+typedef struct blosc2_workspace blosc2_workspace;
+
+BLOSC2_API int blosc2_workspace_create(blosc2_workspace **out);
+BLOSC2_API void blosc2_workspace_free(blosc2_workspace *workspace);
+
+/* ------------------------------------------------------------------ views of chunks */
+
+/** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
+typedef struct blosc2_view {
+    const uint8_t *bytes;     /**< the chunk; borrowed */
+    uint64_t serial;          /**< tells views apart in a workspace */
+    int32_t nbytes;           /**< content, decoded */
+    int32_t cbytes;           /**< the chunk, header included */
+    int32_t block_bytes;      /**< content of each block but the last */
+    int32_t block_count;      /**< ceil(nbytes / block_bytes); of chunks with VL-blocks, what the header says */
+    int32_t header_bytes;     /**< 16 or 32 */
+    int32_t item_bytes;       /**< 1..255, as the header says */
+    int32_t frame_item_bytes; /**< the frame's, for bytedelta with meta 0; 0 if unknown */
+    int32_t dict_bytes;       /**< 0: no dictionary */
+    int32_t dict_start;       /**< where the dictionary lies in the chunk */
+    int32_t streams_start;    /**< end of bstarts */
+    uint8_t version;
+    uint8_t codec_format;     /**< 0 BLOSCLZ, 1 LZ4, 3 ZLIB, 4 ZSTD */
+    uint8_t special;          /**< blosc2_special */
+    bool memcpyed;
+    bool split;
+    bool vl_blocks;
+    uint8_t filters[BLOSC2_MAX_FILTERS];
+    uint8_t filters_meta[BLOSC2_MAX_FILTERS];
+} blosc2_view;
+
+/**
+ * Check a chunk's header, block offsets and dictionary, and describe it.
+ *
+ * @param bytes             The chunk; more bytes may follow it.
+ * @param available         How many bytes may be read there.
+ * @param frame_item_bytes  Item size of the frame around it, 0 if there is none.
+ * @param max_nbytes        Largest content that the caller accepts.
+ * @return BLOSC2_OK, BLOSC2_E_CORRUPT or BLOSC2_E_UNSUPPORTED.
+ */
+BLOSC2_API int blosc2_view_init(blosc2_view *view, const void *bytes, size_t available,
+                                int32_t frame_item_bytes, int64_t max_nbytes);
+
+/** Content bytes of block `block` (the last one may be short). */
+BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t block);
+
+/**
+ * Decode one block. Works on every kind of chunk but those with VL-blocks.
+ *
+ * @param block  0 <= block < view->block_count.
+ * @param out    Receives blosc2_view_block_nbytes() bytes; undefined on failure.
+ * @return BLOSC2_OK, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
+                                        blosc2_workspace *workspace);
+
+/** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
+BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
+
+/* ------------------------------------------------------------------ making chunks */
+
+/** Assembles one chunk after another from blocks, new ones and already compressed ones. */
+typedef struct blosc2_builder blosc2_builder;
+
+BLOSC2_API int blosc2_builder_create(const blosc2_cparams *cparams, blosc2_builder **out);
+BLOSC2_API void blosc2_builder_free(blosc2_builder *builder);
+
+/**
+ * Begin a chunk; what was begun before is dropped.
+ *
+ * @param nbytes       0..BLOSC2_MAX_CHUNK_BYTES.
+ * @param block_bytes  1..BLOSC2_MAX_BLOCK_BYTES, a multiple of the item size when nbytes >= item size.
+ */
+BLOSC2_API int blosc2_builder_start(blosc2_builder *builder, int32_t nbytes, int32_t block_bytes);
+
+/** True if blocks of `old` can stand, as compressed, in a chunk of this builder. */
+BLOSC2_API bool blosc2_builder_can_copy(const blosc2_builder *builder, const blosc2_view *old);
+
+/** Filter and compress block `block`, once each, in any order. `data` holds all of its bytes. */
+BLOSC2_API int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const void *data,
+                                           blosc2_workspace *workspace);
+
+/**
+ * Take block `block` of `old` over: its compressed bytes where blosc2_builder_can_copy(), else decoded and
+ * encoded again. `old` has the same nbytes and block_bytes.
+ */
+BLOSC2_API int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blosc2_view *old,
+                                         blosc2_workspace *workspace);
+
+/**
+ * End the chunk: all blocks are in.
+ *
+ * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.
+ * @param cbytes  Set to their number: at most nbytes + BLOSC2_CHUNK_OVERHEAD.
+ */
+BLOSC2_API int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_t *cbytes,
+                                     blosc2_workspace *workspace);
+
+/**
+ * Write a special chunk.
+ *
+ * @param value        Repeated value of BLOSC2_SPECIAL_VALUE, else NULL.
+ * @param value_bytes  Its size; 0 without one. Divides nbytes and block_bytes.
+ * @param out          Receives BLOSC2_CHUNK_OVERHEAD + value_bytes bytes.
+ */
+BLOSC2_API int blosc2_special_chunk(int special, int32_t item_bytes, int32_t nbytes, int32_t block_bytes,
+                                    const void *value, int32_t value_bytes, uint8_t *out);
+
+/* ------------------------------------------------------------------ super-chunks */
+
+/** A sequence of chunks of one size, with metalayers, kept in one of four homes. */
+typedef struct blosc2_schunk blosc2_schunk;
+
+typedef enum blosc2_home {
+    BLOSC2_HOME_MEMORY = 0,    /**< chunks on the heap */
+    BLOSC2_HOME_MEMFRAME = 1,  /**< a contiguous frame on the heap */
+    BLOSC2_HOME_FILE = 2,      /**< a contiguous frame in a file */
+    BLOSC2_HOME_DIRECTORY = 3, /**< a sparse frame in a directory */
+} blosc2_home;
+
+typedef struct blosc2_metalayer {
+    const char *name;       /**< 1..31 bytes of UTF-8, NUL-terminated */
+    const uint8_t *content; /**< any bytes */
+    int32_t content_bytes;
+} blosc2_metalayer;
+
+typedef struct blosc2_schunk_options {
+    blosc2_home home;
+    const char *path;           /**< of the file or directory; NULL in memory */
+    blosc2_cparams cparams;
+    int32_t chunk_bytes;        /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
+    int32_t block_bytes;
+    int64_t chunk_count;        /**< chunks to begin with: all of them `fill` */
+    blosc2_special fill;        /**< BLOSC2_SPECIAL_ZEROS, _NAN or _UNINIT */
+    const blosc2_metalayer *metalayers; /**< fixed ones, in this order */
+    int metalayer_count;        /**< 0..16 */
+} blosc2_schunk_options;
+
+/**
+ * Make a super-chunk, with a change begun: nothing is visible at `path` until blosc2_schunk_commit().
+ * The file is made under a temporary name, and removed by blosc2_schunk_free() if it was never committed.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_EXISTS, BLOSC2_E_IO, BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **out);
+
+typedef enum blosc2_mode { BLOSC2_READ = 0, BLOSC2_UPDATE = 1 } blosc2_mode;
+
+/** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame). */
+BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
+
+/** Open a contiguous frame of exactly `size` bytes; they are copied. */
+BLOSC2_API int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out);
+
+/**
+ * Read `bytes` bytes at `position` into `out`; return 0, or anything else for a failure (blosc2_fail() may be
+ * called for its message). Can be called from several threads at once.
+ */
+typedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position);
+
+/** Open, for reading only, a contiguous frame of `size` bytes that a callback reads. */
+BLOSC2_API int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size, blosc2_schunk **out);
+
+/** Release; an open change is rolled back. NULL is fine. */
+BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
+
+BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
+BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
+BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
+BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
+BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
+BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
+BLOSC2_API int64_t blosc2_schunk_nbytes(const blosc2_schunk *schunk);
+
+/** Content bytes of chunk `chunk`. Reads its header where sizes vary. */
+BLOSC2_API int blosc2_schunk_chunk_nbytes(const blosc2_schunk *schunk, int64_t chunk, int32_t *nbytes);
+
+/** Sum of the live chunks' own cbytes; special chunks that only the index knows count 0. Reads headers. */
+BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *bytes);
+
+/**
+ * Bring what is needed of a chunk and view it. Special chunks of the index are viewed like stored ones.
+ *
+ * @param blocks       Blocks that will be decoded, ascending; NULL for all.
+ * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
+ *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
+ * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk changes.
+ */
+BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
+                                  int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
+
+/* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
+
+BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
+
+/** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are rolled back. */
+BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
+BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
+
+/** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the index alone. */
+BLOSC2_API int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes,
+                                       int32_t cbytes);
+
+/** Add a chunk at the end. */
+BLOSC2_API int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int32_t cbytes);
+
+/**
+ * Copy the super-chunk's state into a frame of its own (no gaps, chunks in order), in memory.
+ * @param bytes  Set to a heap block that the caller releases by blosc2_bytes_free().
+ */
+BLOSC2_API int blosc2_schunk_to_bytes(const blosc2_schunk *schunk, uint8_t **bytes, size_t *size);
+BLOSC2_API void blosc2_bytes_free(uint8_t *bytes);
+
+/**
+ * In a change: forget all chunks and take new sizes; the chunks are then all zeros.
+ * Arguments as in blosc2_schunk_options.
+ */
+BLOSC2_API int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t block_bytes,
+                                   int64_t chunk_count);
+
+/* Metalayers. Kinds: fixed (in the header) and variable (in the trailer, each compressed). */
+
+typedef enum blosc2_layer_kind { BLOSC2_LAYER_FIXED = 0, BLOSC2_LAYER_VARIABLE = 1 } blosc2_layer_kind;
+
+BLOSC2_API int blosc2_schunk_layer_count(const blosc2_schunk *schunk, blosc2_layer_kind kind);
+
+/** Name of a layer by its position; valid until the super-chunk changes. */
+BLOSC2_API const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index);
+
+/**
+ * Content of a layer by its position.
+ * @param content  Set to a heap block that the caller releases by blosc2_bytes_free().
+ */
+BLOSC2_API int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index,
+                                           uint8_t **content, int32_t *content_bytes);
+
+/** Position of a name, or -1. */
+BLOSC2_API int blosc2_schunk_find_layer(const blosc2_schunk *schunk, blosc2_layer_kind kind, const char *name);
+
+/**
+ * Set a layer, in a change. A fixed one must exist already, and the header must not grow once it
+ * was committed; a variable one is made if new (at most 16).
+ */
+BLOSC2_API int blosc2_schunk_set_layer(blosc2_schunk *schunk, blosc2_layer_kind kind,
+                                       const blosc2_metalayer *layer);
+
+/** Delete a variable layer, in a change. BLOSC2_E_NOT_FOUND if it is not there. */
+BLOSC2_API int blosc2_schunk_delete_layer(blosc2_schunk *schunk, const char *name);
+
+/* ------------------------------------------------------------------ threads */
+
+/** One piece of work. @param worker 0 <= worker < threads: which scratch to use. */
+typedef int blosc2_work_fn(void *context, int worker, int64_t index);
+
+/**
+ * Run `work` for every index in [0, count) on up to `threads` threads of the process-wide pool, the caller
+ * being worker 0. Returns the first failure (its message becomes the caller's) once all have stopped.
+ * Nested calls run on the caller alone.
+ */
+BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

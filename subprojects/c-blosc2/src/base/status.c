@@ -1,0 +1,69 @@
+/** The last failure of each thread: a message, and for I/O the errno and path that Python's OSError wants. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "blosc2.h"
+
+static _Thread_local b2_failure last;
+
+int blosc2_fail(int status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last.message, sizeof last.message, format, arguments);
+    va_end(arguments);
+    last.os_error = 0;
+    last.path[0] = '\0';
+    return status;
+}
+
+int blosc2_fail_io(int status, int os_error, const char *path, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last.message, sizeof last.message, format, arguments);
+    va_end(arguments);
+    last.os_error = os_error;
+    snprintf(last.path, sizeof last.path, "%s", path ? path : "");
+    return status;
+}
+
+int blosc2_fail_within(int status, const char *format, ...)
+{
+    char inner[B2_MESSAGE_BYTES];
+    memcpy(inner, last.message, sizeof inner);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last.message, sizeof last.message / 2, format, arguments);
+    va_end(arguments);
+    size_t outer_bytes = strlen(last.message);
+    snprintf(last.message + outer_bytes, sizeof last.message - outer_bytes, ": %s", inner);
+    return status;
+}
+
+const char *blosc2_last_error(void)
+{
+    return last.message;
+}
+
+int blosc2_last_os_error(void)
+{
+    return last.os_error;
+}
+
+const char *blosc2_last_path(void)
+{
+    return last.path;
+}
+
+void b2_failure_save(b2_failure *out)
+{
+    *out = last;
+}
+
+void b2_failure_restore(const b2_failure *failure)
+{
+    last = *failure;
+}

@@ -1,0 +1,170 @@
+/** Chunk to bytes: block by block, each checked to give exactly its size (docs/format/chunk-format.md 7). */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "chunk/header.h"
+#include "chunk/special.h"
+#include "chunk/view.h"
+#include "chunk/workspace.h"
+
+/* One stream at `position`, which moves past it. */
+static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
+                         b2_codec_states *codecs)
+{
+    if (*position + 4 > view->cbytes) return blosc2_fail(BLOSC2_E_CORRUPT, "stream: its size lies past the chunk");
+    int32_t csize = b2_load_le_i32(view->bytes + *position);
+    *position += 4;
+    if (csize <= 0) {
+        if (csize == 0) {
+            memset(out, 0, (size_t)bytes);
+            return BLOSC2_OK;
+        }
+        if (csize < -255 || *position >= view->cbytes || !(view->bytes[*position] & 1))
+            return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d without a valid run token", csize);
+        memset(out, -csize, (size_t)bytes);
+        *position += 1;
+        return BLOSC2_OK;
+    }
+    if (csize > bytes || csize > view->cbytes - *position)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d (content %d, left in the chunk %lld)", csize, bytes,
+                           (long long)(view->cbytes - *position));
+    const uint8_t *in = view->bytes + *position;
+    *position += csize;
+    if (csize == bytes) {
+        memcpy(out, in, (size_t)bytes);
+        return BLOSC2_OK;
+    }
+    return b2_codec_decompress(codecs, view->codec_format, in, csize, out, bytes);
+}
+
+static int decode_streams(const blosc2_view *view, int32_t block, uint8_t *out, b2_codec_states *codecs)
+{
+    int32_t start, streams;
+    int status = b2_view_block_start(view, block, &start);
+    if (status == BLOSC2_OK) status = b2_view_stream_count(view, block, &streams);
+    if (status < 0) return status;
+    int32_t bytes = blosc2_view_block_nbytes(view, block) / streams;
+    int64_t position = start;
+    for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++)
+        status = decode_stream(view, &position, out + (size_t)i * (size_t)bytes, bytes, codecs);
+    return status;
+}
+
+static void use_dict(const blosc2_view *view, blosc2_workspace *workspace)
+{
+    uint64_t serial = view->dict_bytes ? view->serial : 0;
+    if (workspace->dict_serial == serial) return;
+    b2_codec_set_dict(workspace->codecs, view->dict_bytes ? view->bytes + view->dict_start : NULL, view->dict_bytes);
+    workspace->dict_serial = serial;
+}
+
+/* A regular block; `reference` is block 0's content, NULL for block 0 itself. */
+static int decode_regular(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
+                          const uint8_t *reference, uint8_t *out, blosc2_workspace *workspace)
+{
+    use_dict(view, workspace);
+    if (b2_pipeline_is_identity_backward(pipeline)) return decode_streams(view, block, out, workspace->codecs);
+    int32_t bytes = blosc2_view_block_nbytes(view, block);
+    int status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
+    if (status == BLOSC2_OK) status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
+    if (status == BLOSC2_OK)
+        b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out, workspace->scratch.bytes);
+    return status;
+}
+
+/* Content of block 0 for delta, kept for the blocks that follow. */
+static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, blosc2_workspace *workspace)
+{
+    if (workspace->reference_serial == view->serial) return BLOSC2_OK;
+    workspace->reference_serial = 0;
+    int status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
+    if (status == BLOSC2_OK)
+        status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
+    if (status == BLOSC2_OK) workspace->reference_serial = view->serial;
+    return status;
+}
+
+int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
+{
+    if (block < 0 || block >= view->block_count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
+    if (view->vl_blocks) return blosc2_fail(BLOSC2_E_UNSUPPORTED, "chunk: VL-blocks are decoded whole only");
+    int32_t bytes = blosc2_view_block_nbytes(view, block);
+    if (view->special) {
+        b2_special_fill(view, block * view->block_bytes, out, bytes);
+        return BLOSC2_OK;
+    }
+    if (view->memcpyed) {
+        memcpy(out, view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes, (size_t)bytes);
+        return BLOSC2_OK;
+    }
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    const uint8_t *reference = NULL;
+    int status = BLOSC2_OK;
+    if (block > 0 && b2_pipeline_has_delta(&pipeline)) {
+        status = load_reference(view, &pipeline, workspace);
+        reference = workspace->reference.bytes;
+    }
+    if (status == BLOSC2_OK) status = decode_regular(view, &pipeline, block, reference, out, workspace);
+    return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
+}
+
+/* chunk-format.md 8: each block tells its own size, and filters see one block alone. */
+static int decode_vl_block(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block, int64_t room,
+                           uint8_t *out, int32_t *nbytes, blosc2_workspace *workspace)
+{
+    const uint8_t *starts = view->bytes + view->header_bytes;
+    int64_t start = b2_load_le_i32(starts + 4 * (size_t)block);
+    int64_t stop = block + 1 < view->block_count ? b2_load_le_i32(starts + 4 * (size_t)block + 4) : view->cbytes;
+    if (start < view->streams_start || stop < start + 5 || stop > view->cbytes)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: bytes %lld..%lld", block, (long long)start, (long long)stop);
+    *nbytes = b2_load_le_i32(view->bytes + start);
+    if (*nbytes < 1 || *nbytes > room)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: %d bytes (expected 1..%lld)", block, *nbytes,
+                           (long long)room);
+    int status = b2_buffer_reserve(&workspace->filtered, (size_t)*nbytes);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)*nbytes);
+    if (status < 0) return status;
+    int32_t csize = (int32_t)(stop - start - 4);
+    const uint8_t *in = view->bytes + start + 4;
+    if (csize == *nbytes)
+        memcpy(workspace->filtered.bytes, in, (size_t)csize);
+    else
+        status = b2_codec_decompress(workspace->codecs, view->codec_format, in, csize, workspace->filtered.bytes,
+                                     *nbytes);
+    if (status == BLOSC2_OK)
+        b2_pipeline_backward(pipeline, workspace->filtered.bytes, *nbytes, NULL, out, workspace->scratch.bytes);
+    return status;
+}
+
+static int decode_vl_blocks(const blosc2_view *view, uint8_t *out, blosc2_workspace *workspace)
+{
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    int32_t done = 0;
+    use_dict(view, workspace);
+    for (int32_t i = 0; i < view->block_count; i++) {
+        int32_t nbytes = 0;
+        int status = decode_vl_block(view, &pipeline, i, view->nbytes - done, out + done, &nbytes, workspace);
+        if (status < 0) return status;
+        done += nbytes;
+    }
+    if (done != view->nbytes)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk: VL-blocks of %d bytes in all (expected %d)", done, view->nbytes);
+    return BLOSC2_OK;
+}
+
+int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace)
+{
+    if (view->special) {
+        b2_special_fill(view, 0, out, view->nbytes);
+        return BLOSC2_OK;
+    }
+    if (view->vl_blocks && view->nbytes > 0) return decode_vl_blocks(view, out, workspace);
+    for (int32_t i = 0; i < view->block_count; i++) {
+        uint8_t *block = (uint8_t *)out + (size_t)i * (size_t)view->block_bytes;
+        int status = blosc2_view_decode_block(view, i, block, workspace);
+        if (status < 0) return status;
+    }
+    return BLOSC2_OK;
+}

@@ -1,0 +1,39 @@
+/**
+ * The hot loops of the filters, one complete table per instruction set. No entry is NULL.
+ *
+ * Buffers have any alignment and do not overlap unless said; `width` is bytes per item, >= 1; a kernel
+ * handles the trailing bytes that make no whole item as filters.md says. All tables give equal bytes:
+ * the generic one is the definition.
+ */
+#ifndef B2_FILTERS_KERNELS_H
+#define B2_FILTERS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef void b2_shuffle_fn(const uint8_t *in, uint8_t *out, size_t bytes, size_t width);
+typedef void b2_xor_fn(const uint8_t *a, const uint8_t *b, uint8_t *out, size_t bytes);
+typedef void b2_rows_fn(const uint8_t *in, uint8_t *out, size_t row_bytes);
+
+typedef struct b2_kernels {
+    const char *name;             /* what CATERVA_ISA=<name> selects */
+    uint32_t needs;               /* B2_CPU_* bits; 0 runs anywhere */
+    b2_shuffle_fn *shuffle;       /* filters.md 1 */
+    b2_shuffle_fn *unshuffle;
+    b2_shuffle_fn *bitshuffle;    /* filters.md 2: groups of 8 items, the rest copied */
+    b2_shuffle_fn *bitunshuffle;
+    b2_xor_fn *xor_bytes;         /* out = a ^ b; out may be a or b (delta, blocks after the first) */
+    b2_rows_fn *bytedelta_row;    /* out[i] = in[i] - in[i-1], in[-1] = 0; one row */
+    b2_rows_fn *undo_bytedelta_row; /* running sum; one row; out may be in */
+} b2_kernels;
+
+extern const b2_kernels b2_kernels_generic;
+extern const b2_kernels b2_kernels_avx2; /* only where B2_HAVE_AVX2 */
+
+/** The table in use; blosc2_init() has chosen it. */
+const b2_kernels *b2_kernels_get(void);
+
+/** All tables built in, best first, for tests. @return Their number. */
+size_t b2_kernels_all(const b2_kernels *const **tables);
+
+#endif

@@ -1,0 +1,84 @@
+/**
+ * All input and output of the library, as one table of functions, so that tests can fail the n-th call and
+ * frames can live in files, in memory or behind a callback. Layer: above base only.
+ *
+ * Each function returns BLOSC2_OK or a negative status with errno and path in the thread's message. Transfers
+ * are whole: short ones and EINTR are repeated inside. Reads past the end are BLOSC2_E_CORRUPT ("truncated").
+ */
+#ifndef B2_IO_IO_H
+#define B2_IO_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct b2_io b2_io;
+typedef struct b2_file b2_file; /* an open file of some b2_io */
+
+typedef enum b2_open_mode {
+    B2_OPEN_READ,        /* an existing regular file */
+    B2_OPEN_UPDATE,      /* an existing regular file, for reading and writing */
+    B2_OPEN_NEW,         /* for reading and writing; BLOSC2_E_EXISTS if the name is taken */
+    B2_OPEN_READ_INSIDE, /* as READ, but a symbolic link is refused: files inside of a sparse frame */
+} b2_open_mode;
+
+typedef enum b2_path_kind { B2_PATH_NONE, B2_PATH_FILE, B2_PATH_DIRECTORY, B2_PATH_OTHER } b2_path_kind;
+
+struct b2_io {
+    void *context; /* first argument of every function; owned by who made the table */
+    int (*open)(void *context, const char *path, b2_open_mode mode, b2_file **out);
+    void (*close)(void *context, b2_file *file); /* NULL is fine; never fails: sync first */
+    int (*read)(void *context, b2_file *file, void *out, size_t bytes, int64_t position);
+    int (*write)(void *context, b2_file *file, const void *bytes, size_t count, int64_t position);
+    int (*size)(void *context, b2_file *file, int64_t *bytes);
+    int (*truncate)(void *context, b2_file *file, int64_t bytes);
+    int (*sync)(void *context, b2_file *file);
+    /* Pointer to the bytes [position, position + bytes) if they lie in memory for as long as the file is
+       not written, else NULL. */
+    const uint8_t *(*map)(void *context, b2_file *file, size_t bytes, int64_t position);
+    int (*rename_new)(void *context, const char *from, const char *to); /* BLOSC2_E_EXISTS if `to` is taken */
+    int (*rename_over)(void *context, const char *from, const char *to);
+    int (*remove)(void *context, const char *path);         /* a file; a missing one is BLOSC2_E_NOT_FOUND */
+    int (*make_directory)(void *context, const char *path); /* BLOSC2_E_EXISTS if taken */
+    int (*remove_directory)(void *context, const char *path); /* an empty one */
+    /* Follows links; a missing path is B2_PATH_NONE. */
+    int (*kind)(void *context, const char *path, b2_path_kind *kind);
+    int (*sync_directory)(void *context, const char *path); /* makes renames inside of it last */
+};
+
+/** Files of the operating system. */
+const b2_io *b2_io_system(void);
+
+/**
+ * A single growing file on the heap, for frames in memory: `open` ignores path and mode and gives that file.
+ * It has no name: renaming and removing do nothing, directories are BLOSC2_E_ARGUMENT. Writing past the end
+ * fills the gap with zeros; the bytes to write must not lie in the file itself.
+ * @param out  Released by b2_io_memory_free(), after the file was closed.
+ */
+int b2_io_memory_create(b2_io **out);
+
+/** Take the bytes of a memory file, which is then empty. @param bytes A block for b2_free, or NULL. */
+void b2_io_memory_take(b2_io *io, uint8_t **bytes, size_t *size);
+void b2_io_memory_free(b2_io *io); /* NULL is fine */
+
+/**
+ * Wrap a callback that reads (blosc2_read_fn of blosc2.h) as a read-only file of `size` bytes: it is only
+ * asked for bytes inside. Its failure is the status that it returns if it has called blosc2_fail(), else
+ * BLOSC2_E_IO.
+ */
+int b2_io_source_create(int (*read)(void *context, void *out, size_t bytes, int64_t position), void *context,
+                        int64_t size, b2_io **out);
+void b2_io_source_free(b2_io *io); /* NULL is fine */
+
+/**
+ * A table that passes on to `inner`, and fails with EIO from the n-th call on (0 = the next; negative:
+ * never); tests only. `close` and `map` cannot fail, and do not count.
+ */
+int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out);
+/** From now on the write that fails first still writes the first half of its bytes. */
+void b2_io_failing_tear(b2_io *io);
+/** How many calls it has seen. */
+int64_t b2_io_failing_calls(const b2_io *io);
+void b2_io_failing_free(b2_io *io); /* NULL is fine */
+
+#endif

@@ -1,0 +1,214 @@
+/** Changes: begun, made on the index, committed by the store or rolled back. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/failure.h"
+#include "schunk/schunk.h"
+
+static int check_changing(const blosc2_schunk *schunk)
+{
+    if (schunk->changing) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: no change was begun");
+}
+
+int blosc2_schunk_begin(blosc2_schunk *schunk)
+{
+    if (schunk->mode == BLOSC2_READ)
+        return blosc2_fail_io(BLOSC2_E_READ_ONLY, 30 /* EROFS */, schunk->path, "%s is open for reading only",
+                              schunk->path[0] ? schunk->path : "the frame");
+    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
+    int status = b2_index_copy(&schunk->index, &schunk->before.index);
+    if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->fixed, &schunk->before.fixed);
+    if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->variable, &schunk->before.variable);
+    if (status < 0) {
+        b2_index_free(&schunk->before.index);
+        b2_layers_free(&schunk->before.fixed);
+        b2_layers_free(&schunk->before.variable);
+        return status;
+    }
+    schunk->before.chunk_bytes = schunk->chunk_bytes;
+    schunk->before.block_bytes = schunk->block_bytes;
+    schunk->before.nbytes = schunk->nbytes;
+    schunk->before.stored_bytes = schunk->stored_bytes;
+    schunk->dead.count = 0;
+    schunk->tail_changed = schunk->layers_changed = false;
+    schunk->changing = true;
+    return BLOSC2_OK;
+}
+
+bool blosc2_schunk_changing(const blosc2_schunk *schunk)
+{
+    return schunk->changing;
+}
+
+/* The change is over; what it replaced is forgotten. */
+static void end_change(blosc2_schunk *schunk)
+{
+    b2_index_free(&schunk->before.index);
+    b2_layers_free(&schunk->before.fixed);
+    b2_layers_free(&schunk->before.variable);
+    schunk->dead.count = 0;
+    schunk->changing = false;
+}
+
+int blosc2_schunk_commit(blosc2_schunk *schunk)
+{
+    int status = check_changing(schunk);
+    if (status < 0) return status;
+    if (schunk->tail_changed || schunk->layers_changed) {
+        b2_state state = b2_schunk_state(schunk);
+        status = schunk->store->ops->commit(schunk->store, &state, schunk->workspace);
+    }
+    if (status < 0) {
+        blosc2_schunk_rollback(schunk);
+        return status;
+    }
+    for (int64_t i = 0; i < schunk->dead.count; i++) schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
+    end_change(schunk);
+    return BLOSC2_OK;
+}
+
+/* True if the chunk at this place was put since the change began. Locations are unique, so comparing places is enough. */
+static bool is_born(const blosc2_schunk *schunk, int64_t chunk)
+{
+    int64_t entry = b2_index_get(&schunk->index, chunk);
+    return entry >= 0 &&
+           (chunk >= schunk->before.index.count || b2_index_get(&schunk->before.index, chunk) != entry);
+}
+
+void blosc2_schunk_rollback(blosc2_schunk *schunk)
+{
+    if (!schunk->changing) return;
+    b2_failure failure;
+    b2_failure_save(&failure); /* the reason matters, not how the cleaning went */
+    for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++)
+        if (is_born(schunk, i)) schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
+    schunk->store->ops->rollback(schunk->store);
+    b2_index_free(&schunk->index);
+    b2_layers_free(&schunk->fixed);
+    b2_layers_free(&schunk->variable);
+    schunk->index = schunk->before.index;
+    schunk->fixed = schunk->before.fixed;
+    schunk->variable = schunk->before.variable;
+    schunk->before.index = (b2_index){0};
+    schunk->before.fixed = schunk->before.variable = (b2_layers){0};
+    schunk->chunk_bytes = schunk->before.chunk_bytes;
+    schunk->block_bytes = schunk->before.block_bytes;
+    schunk->nbytes = schunk->before.nbytes;
+    schunk->stored_bytes = schunk->before.stored_bytes;
+    end_change(schunk);
+    b2_failure_restore(&failure);
+}
+
+static int reserve_dead(blosc2_schunk *schunk, int64_t more)
+{
+    if (schunk->dead.count + more <= schunk->dead.room) return BLOSC2_OK;
+    int64_t room = 2 * schunk->dead.room + more;
+    int64_t *items = b2_realloc(schunk->dead.items, (size_t)room * sizeof *items);
+    if (!items) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a list of %lld chunks", (long long)room);
+    schunk->dead.items = items;
+    schunk->dead.room = room;
+    return BLOSC2_OK;
+}
+
+/* The chunk at this place is replaced: dead at the commit, or at once if the change itself made it. Needs room in `dead`. */
+static void release(blosc2_schunk *schunk, int64_t chunk)
+{
+    int64_t entry = b2_index_get(&schunk->index, chunk);
+    if (entry < 0) return;
+    if (is_born(schunk, chunk))
+        schunk->store->ops->drop(schunk->store, entry);
+    else
+        schunk->dead.items[schunk->dead.count++] = entry;
+}
+
+/* Entry for an encoded chunk: special ones that the index can say are not stored. */
+static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *entry)
+{
+    bool in_index = view->special == BLOSC2_SPECIAL_ZEROS || view->special == BLOSC2_SPECIAL_UNINIT ||
+                    (view->special == BLOSC2_SPECIAL_NAN && view->item_bytes == schunk->cparams.item_bytes);
+    if (in_index && schunk->chunk_bytes > 0) {
+        *entry = b2_index_special(view->special);
+        return BLOSC2_OK;
+    }
+    return schunk->store->ops->put(schunk->store, view->bytes, view->cbytes, entry);
+}
+
+int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes, int32_t cbytes)
+{
+    int status = check_changing(schunk);
+    if (status < 0) return status;
+    int32_t nbytes;
+    status = blosc2_schunk_chunk_nbytes(schunk, chunk, &nbytes);
+    if (status < 0) return status;
+    blosc2_view view;
+    status = blosc2_view_init(&view, bytes, (size_t)cbytes, schunk->cparams.item_bytes, nbytes);
+    if (status == BLOSC2_OK && view.nbytes != nbytes)
+        status = blosc2_fail(BLOSC2_E_ARGUMENT, "chunk %lld: nbytes %d (expected %d)", (long long)chunk, view.nbytes,
+                             nbytes);
+    if (status < 0) return status;
+    int64_t old = b2_index_get(&schunk->index, chunk), old_cbytes = 0, entry = 0;
+    if (schunk->stored_bytes >= 0 && old >= 0) status = b2_schunk_chunk_cbytes(schunk, old, &old_cbytes);
+    if (status == BLOSC2_OK) status = reserve_dead(schunk, 1);
+    if (status == BLOSC2_OK) status = b2_index_expand(&schunk->index);
+    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry);
+    if (status < 0) return status;
+    release(schunk, chunk);
+    b2_index_set(&schunk->index, chunk, entry);
+    if (schunk->stored_bytes >= 0) schunk->stored_bytes += (entry >= 0 ? view.cbytes : 0) - old_cbytes;
+    schunk->tail_changed = true;
+    return BLOSC2_OK;
+}
+
+int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int32_t cbytes)
+{
+    int status = check_changing(schunk);
+    if (status < 0) return status;
+    bool last_is_short = schunk->index.count > 0 && schunk->chunk_bytes > 0 && schunk->nbytes % schunk->chunk_bytes;
+    if (schunk->chunk_bytes <= 0 || last_is_short)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "append: only after full chunks of a fixed size");
+    blosc2_view view;
+    status = blosc2_view_init(&view, bytes, (size_t)cbytes, schunk->cparams.item_bytes, schunk->chunk_bytes);
+    if (status == BLOSC2_OK && (view.nbytes < 1 || schunk->index.count == B2_FRAME_CHUNK_COUNT_MAX))
+        status = blosc2_fail(BLOSC2_E_ARGUMENT, "append: %d bytes as chunk %lld", view.nbytes,
+                             (long long)schunk->index.count);
+    int64_t entry = 0, nbytes = 0;
+    if (status == BLOSC2_OK && !b2_add_i64(schunk->nbytes, view.nbytes, &nbytes))
+        status = blosc2_fail(BLOSC2_E_ARGUMENT, "append: the sum of all chunks overflows");
+    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry);
+    if (status < 0) return status;
+    status = b2_index_append(&schunk->index, entry);
+    if (status < 0) {
+        if (entry >= 0) schunk->store->ops->drop(schunk->store, entry);
+        return status;
+    }
+    schunk->nbytes = nbytes;
+    if (schunk->stored_bytes >= 0 && entry >= 0) schunk->stored_bytes += view.cbytes;
+    schunk->tail_changed = true;
+    return BLOSC2_OK;
+}
+
+int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t block_bytes, int64_t chunk_count)
+{
+    int status = check_changing(schunk);
+    if (status < 0) return status;
+    int64_t nbytes;
+    if (chunk_count < 0 || chunk_count > B2_FRAME_CHUNK_COUNT_MAX || chunk_bytes < 1 || block_bytes < 1 ||
+        chunk_bytes > BLOSC2_MAX_CHUNK_BYTES || block_bytes > BLOSC2_MAX_BLOCK_BYTES ||
+        !b2_mul_i64(chunk_count, chunk_bytes, &nbytes))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "reset: %lld chunks of %d bytes in blocks of %d", (long long)chunk_count,
+                           chunk_bytes, block_bytes);
+    if (schunk->index.entries) {
+        status = reserve_dead(schunk, schunk->index.count);
+        if (status < 0) return status;
+        for (int64_t i = 0; i < schunk->index.count; i++) release(schunk, i);
+        b2_index_free(&schunk->index);
+    }
+    schunk->index = (b2_index){.count = chunk_count, .uniform = b2_index_special(BLOSC2_SPECIAL_ZEROS)};
+    schunk->chunk_bytes = chunk_bytes;
+    schunk->block_bytes = block_bytes;
+    schunk->nbytes = nbytes;
+    schunk->stored_bytes = 0;
+    schunk->tail_changed = true;
+    return BLOSC2_OK;
+}

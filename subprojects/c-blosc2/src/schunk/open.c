@@ -1,0 +1,302 @@
+/** Opening frames: every byte is checked before anything is made of it (docs/format/frame-format.md 11). */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "chunk/header.h"
+#include "frame/frame.h"
+#include "schunk/schunk.h"
+
+/* A frame's file while it is being opened. */
+typedef struct frame_file {
+    const b2_io *io;
+    b2_file *file;
+    int64_t offset;    /* of the frame in the file */
+    int64_t available; /* bytes from there on */
+    b2_frame_header header;
+} frame_file;
+
+static int read_at(const frame_file *frame, void *out, int64_t bytes, int64_t position)
+{
+    return frame->io->read(frame->io->context, frame->file, out, (size_t)bytes, frame->offset + position);
+}
+
+static int read_header(frame_file *frame, b2_frame_type type, b2_layers *fixed)
+{
+    uint8_t head[B2_FRAME_HEADER_MIN];
+    int64_t bytes = b2_min_i64(frame->available, sizeof head);
+    int status = read_at(frame, head, bytes, 0);
+    if (status == BLOSC2_OK) status = b2_frame_header_parse(head, frame->available, type, &frame->header);
+    if (status < 0) return status;
+    b2_buffer whole = {0};
+    status = b2_buffer_reserve(&whole, (size_t)frame->header.header_bytes);
+    if (status == BLOSC2_OK) status = read_at(frame, whole.bytes, frame->header.header_bytes, 0);
+    if (status == BLOSC2_OK) status = b2_frame_header_layers(whole.bytes, &frame->header, fixed);
+    b2_buffer_free(&whole);
+    return status;
+}
+
+/* Contents stay encoded, so that opening never takes more memory than the file is long. */
+static int check_layers(const b2_layers *variable)
+{
+    for (int i = 0; i < variable->count; i++) {
+        const b2_layer *layer = &variable->items[i];
+        blosc2_view view;
+        int status = blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
+        if (status < 0) return blosc2_fail_within(status, "variable-length metalayer \"%s\"", layer->name);
+    }
+    return BLOSC2_OK;
+}
+
+static int check_entry(const b2_frame_header *header, int64_t entry)
+{
+    if (entry < 0) {
+        if (b2_index_special_kind(entry) == BLOSC2_SPECIAL_NONE)
+            return blosc2_fail(BLOSC2_E_CORRUPT, "special offset 0x%016llx", (unsigned long long)entry);
+        if (header->chunk_bytes == 0)
+            return blosc2_fail(BLOSC2_E_CORRUPT, "special offset in a frame of chunks of variable size");
+        if (b2_index_special_kind(entry) == BLOSC2_SPECIAL_NAN && header->item_bytes != 4 && header->item_bytes != 8)
+            return blosc2_fail(BLOSC2_E_CORRUPT, "NaN with items of %d bytes (expected 4 or 8)", header->item_bytes);
+        return BLOSC2_OK;
+    }
+    int64_t limit = header->type == B2_FRAME_SPARSE ? UINT32_MAX : header->section_bytes - B2_HEADER_BLOSC1;
+    if (entry > limit)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "offset %lld (expected at most %lld)", (long long)entry, (long long)limit);
+    return BLOSC2_OK;
+}
+
+static int check_entries(const b2_frame_header *header, const b2_index *index)
+{
+    int64_t different = index->entries ? index->count : b2_min_i64(index->count, 1);
+    for (int64_t i = 0; i < different; i++) {
+        int status = check_entry(header, b2_index_get(index, i));
+        if (status < 0) return blosc2_fail_within(status, "chunk index: chunk %lld", (long long)i);
+    }
+    return BLOSC2_OK;
+}
+
+/* A repeated-value index of any length stays one entry. */
+static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace *workspace)
+{
+    b2_index index = {.count = view->nbytes / 8};
+    int status = BLOSC2_OK;
+    if (view->special == BLOSC2_SPECIAL_VALUE && view->cbytes == view->header_bytes + 8) {
+        index.uniform = b2_load_le_i64(view->bytes + view->header_bytes);
+    } else if (view->special != BLOSC2_SPECIAL_ZEROS && view->special != BLOSC2_SPECIAL_UNINIT) {
+        index.entries = b2_malloc((size_t)view->nbytes);
+        if (!index.entries)
+            return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %d bytes", view->nbytes);
+        status = blosc2_view_decode(view, index.entries, workspace);
+        for (int64_t i = 0; i < index.count && status == BLOSC2_OK; i++)
+            index.entries[i] = b2_load_le_i64((const uint8_t *)&index.entries[i]);
+    }
+    if (status < 0)
+        b2_index_free(&index);
+    else
+        *out = index;
+    return status;
+}
+
+/* @param bytes  From the start of the index chunk to the trailer. */
+static int decode_index(const b2_frame_header *header, const uint8_t *bytes, int64_t available, b2_index *out,
+                        blosc2_workspace *workspace)
+{
+    int64_t count = b2_frame_chunk_count(header);
+    blosc2_view view;
+    int status = blosc2_view_init(&view, bytes, (size_t)available, 8, 8 * (int64_t)B2_FRAME_CHUNK_COUNT_MAX);
+    if (status == BLOSC2_OK && (view.nbytes % 8 || view.nbytes == 0 || (count >= 0 && view.nbytes != 8 * count)))
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes for %lld chunks", view.nbytes, (long long)count);
+    if (status == BLOSC2_OK) status = unpack_index(&view, out, workspace);
+    if (status < 0) return blosc2_fail_within(status, "chunk index");
+    return check_entries(header, out);
+}
+
+static int read_tail(frame_file *frame, blosc2_schunk *schunk)
+{
+    const b2_frame_header *header = &frame->header;
+    uint8_t tail[B2_FRAME_TRAILER_TAIL];
+    int64_t trailer_start = 0;
+    int status = read_at(frame, tail, sizeof tail, header->frame_bytes - (int64_t)sizeof tail);
+    if (status == BLOSC2_OK) status = b2_frame_trailer_locate(tail, header, &trailer_start);
+    if (status < 0) return status;
+    int64_t start = trailer_start;
+    if (header->nbytes > 0)
+        start = header->header_bytes + (header->type == B2_FRAME_SPARSE ? 0 : header->section_bytes);
+    int64_t bytes = header->frame_bytes - start;
+    b2_buffer buffer = {0};
+    status = b2_buffer_reserve(&buffer, (size_t)bytes);
+    if (status == BLOSC2_OK) status = read_at(frame, buffer.bytes, bytes, start);
+    if (status == BLOSC2_OK && header->nbytes > 0)
+        status = decode_index(header, buffer.bytes, trailer_start - start, &schunk->index, schunk->workspace);
+    if (status == BLOSC2_OK)
+        status = b2_frame_trailer_parse(buffer.bytes + (trailer_start - start), header->frame_bytes - trailer_start,
+                                        &schunk->variable);
+    if (status == BLOSC2_OK) status = check_layers(&schunk->variable);
+    b2_buffer_free(&buffer);
+    return status;
+}
+
+static void take_header(blosc2_schunk *schunk, const b2_frame_header *header)
+{
+    schunk->cparams = (blosc2_cparams){.item_bytes = header->item_bytes,
+                                       .codec = header->codec,
+                                       .clevel = header->clevel,
+                                       .split = header->split,
+                                       .use_dict = header->use_dict};
+    memcpy(schunk->cparams.filters, header->filters, BLOSC2_MAX_FILTERS);
+    memcpy(schunk->cparams.filters_meta, header->filters_meta, BLOSC2_MAX_FILTERS);
+    schunk->chunk_bytes = header->chunk_bytes;
+    schunk->block_bytes = header->block_bytes;
+    schunk->nbytes = header->nbytes;
+    if (header->nbytes == 0 && schunk->chunk_bytes < 0) schunk->chunk_bytes = 0;
+}
+
+static int64_t highest_location(const b2_index *index)
+{
+    int64_t highest = -1;
+    if (!index->entries) return index->count > 0 ? b2_max_i64(highest, index->uniform) : highest;
+    for (int64_t i = 0; i < index->count; i++) highest = b2_max_i64(highest, index->entries[i]);
+    return highest;
+}
+
+/* Read header and tail of an open file into `schunk`. */
+static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
+{
+    int64_t size;
+    int status = frame->io->size(frame->io->context, frame->file, &size);
+    if (status < 0) return status;
+    if (frame->offset > size)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "frame at offset %lld of a file of %lld bytes", (long long)frame->offset,
+                           (long long)size);
+    frame->available = size - frame->offset;
+    status = read_header(frame, type, &schunk->fixed);
+    if (status == BLOSC2_OK) {
+        take_header(schunk, &frame->header);
+        status = read_tail(frame, schunk);
+    }
+    return status;
+}
+
+/* The frame passes to `schunk`; its file is closed on failure. */
+static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
+{
+    int status = load_frame(frame, B2_FRAME_CONTIGUOUS, schunk);
+    if (status < 0) {
+        frame->io->close(frame->io->context, frame->file);
+        return status;
+    }
+    schunk->io = frame->io;
+    schunk->stored_bytes = -1;
+    return b2_store_frame_open(frame->io, frame->file, frame->offset, &frame->header, &schunk->store);
+}
+
+static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
+{
+    static const char index_name[] = "/chunks.b2frame";
+    frame_file frame = {.io = io};
+    size_t bytes = strlen(schunk->path);
+    char *path = b2_malloc(bytes + sizeof index_name);
+    if (!path) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    memcpy(path, schunk->path, bytes);
+    memcpy(path + bytes, index_name, sizeof index_name);
+    int status = io->open(io->context, path, B2_OPEN_READ_INSIDE, &frame.file);
+    if (status == BLOSC2_OK) {
+        status = load_frame(&frame, B2_FRAME_SPARSE, schunk);
+        io->close(io->context, frame.file);
+    } else if (status == BLOSC2_E_NOT_FOUND) {
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "a directory without chunks.b2frame is no sparse frame");
+    }
+    b2_free(path);
+    if (status < 0) return status;
+    schunk->stored_bytes = -1;
+    return b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &schunk->store);
+}
+
+static int open_path(blosc2_schunk *schunk, int64_t offset)
+{
+    const b2_io *io = schunk->io;
+    b2_path_kind kind;
+    int status = io->kind(io->context, schunk->path, &kind);
+    if (status < 0) return status;
+    if (kind == B2_PATH_NONE)
+        return blosc2_fail_io(BLOSC2_E_NOT_FOUND, 2 /* ENOENT */, schunk->path, "%s: no such file or directory",
+                              schunk->path);
+    if (kind == B2_PATH_DIRECTORY) {
+        schunk->home = BLOSC2_HOME_DIRECTORY;
+        if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
+        return open_sparse(io, schunk);
+    }
+    frame_file frame = {.io = io, .offset = offset};
+    b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
+    status = io->open(io->context, schunk->path, mode, &frame.file);
+    return status < 0 ? status : open_contiguous(&frame, schunk);
+}
+
+int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out)
+{
+    if (offset < 0 || (offset > 0 && mode != BLOSC2_READ))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
+                           (long long)offset);
+    blosc2_schunk *schunk;
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, path, &schunk);
+    if (status < 0) return status;
+    schunk->mode = mode;
+    status = open_path(schunk, offset);
+    if (status < 0) {
+        blosc2_schunk_free(schunk);
+        return blosc2_last_os_error() ? status : blosc2_fail_within(status, "%s", path);
+    }
+    *out = schunk;
+    return BLOSC2_OK;
+}
+
+/* A frame in `io`, of exactly `size` bytes; `io` passes to the super-chunk. */
+static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_mode mode, blosc2_schunk **out)
+{
+    blosc2_schunk *schunk;
+    int status = b2_schunk_new(BLOSC2_HOME_MEMFRAME, NULL, &schunk);
+    if (status < 0) {
+        free_io(io);
+        return status;
+    }
+    schunk->own_io = io;
+    schunk->free_own_io = free_io;
+    schunk->mode = mode;
+    frame_file frame = {.io = io};
+    status = io->open(io->context, NULL, B2_OPEN_UPDATE, &frame.file);
+    if (status == BLOSC2_OK) status = open_contiguous(&frame, schunk);
+    if (status == BLOSC2_OK && frame.header.frame_bytes != size)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "frame: frame_len %lld in %lld bytes",
+                             (long long)frame.header.frame_bytes, (long long)size);
+    if (status < 0)
+        blosc2_schunk_free(schunk);
+    else
+        *out = schunk;
+    return status;
+}
+
+int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out)
+{
+    b2_io *io;
+    int status = b2_io_memory_create(&io);
+    if (status < 0) return status;
+    b2_file *file;
+    status = io->open(io->context, NULL, B2_OPEN_NEW, &file);
+    if (status == BLOSC2_OK) {
+        status = io->write(io->context, file, bytes, size, 0);
+        io->close(io->context, file);
+    }
+    if (status < 0) {
+        b2_io_memory_free(io);
+        return status;
+    }
+    return open_whole(io, b2_io_memory_free, (int64_t)size, BLOSC2_UPDATE, out);
+}
+
+int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size, blosc2_schunk **out)
+{
+    b2_io *io;
+    int status = b2_io_source_create(read, context, size, &io);
+    if (status < 0) return status;
+    return open_whole(io, b2_io_source_free, size, BLOSC2_READ, out);
+}

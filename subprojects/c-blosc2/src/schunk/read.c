@@ -1,0 +1,221 @@
+/** Chunks for reading: what is needed of them brought to memory, and viewed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "chunk/header.h"
+#include "chunk/view.h"
+#include "chunk/workspace.h"
+#include "schunk/schunk.h"
+
+enum {
+    HEAD_BYTES = 4096, /* read at least this much first: a page costs what a header costs */
+    GAP_BYTES = 4096,  /* blocks nearer than this are read at once */
+};
+
+int blosc2_schunk_chunk_nbytes(const blosc2_schunk *schunk, int64_t chunk, int32_t *nbytes)
+{
+    if (chunk < 0 || chunk >= schunk->index.count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)chunk,
+                           (long long)schunk->index.count - 1);
+    if (schunk->chunk_bytes > 0) {
+        *nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
+        return BLOSC2_OK;
+    }
+    uint8_t header[B2_HEADER_BLOSC1];
+    int status = schunk->store->ops->read(schunk->store, b2_index_get(&schunk->index, chunk), 0, header,
+                                          sizeof header);
+    if (status < 0) return status;
+    *nbytes = b2_load_le_i32(header + 4);
+    if (*nbytes < 0 || *nbytes > schunk->nbytes)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %lld: nbytes %d (expected 0..%lld)", (long long)chunk, *nbytes,
+                           (long long)schunk->nbytes);
+    return BLOSC2_OK;
+}
+
+/* A chunk that the index alone knows, as the chunk that would stand for it. */
+static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entry, blosc2_workspace *workspace,
+                        blosc2_view *view)
+{
+    int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
+    int status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
+    if (status < 0) return status;
+    int32_t block_bytes = schunk->block_bytes > 0 ? schunk->block_bytes : nbytes;
+    status = blosc2_special_chunk(b2_index_special_kind(entry), schunk->cparams.item_bytes, nbytes, block_bytes, NULL, 0,
+                                  workspace->chunk.bytes);
+    if (status < 0) return blosc2_fail_within(BLOSC2_E_CORRUPT, "special chunk");
+    return blosc2_view_init(view, workspace->chunk.bytes, BLOSC2_CHUNK_OVERHEAD, schunk->cparams.item_bytes, nbytes);
+}
+
+typedef struct fetch_job {
+    const blosc2_schunk *schunk;
+    int64_t location;
+    int64_t room;
+    uint8_t *bytes; /* of the chunk: room for all of cbytes, filled where needed */
+    int64_t have;   /* [0, have) is filled */
+} fetch_job;
+
+static int fill(const fetch_job *fetch, int64_t start, int64_t stop)
+{
+    if (stop <= start) return BLOSC2_OK;
+    b2_store *store = fetch->schunk->store;
+    return store->ops->read(store, fetch->location, start, fetch->bytes + start, (size_t)(stop - start));
+}
+
+static int fill_rest(fetch_job *fetch, const blosc2_view *view)
+{
+    int status = fill(fetch, fetch->have, view->cbytes);
+    fetch->have = b2_max_i64(fetch->have, view->cbytes);
+    return status;
+}
+
+static int compare_i32(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* End of the block that starts at `start`: the next start in the file, if blocks lie one after another. */
+static int32_t next_start(const int32_t *sorted, int32_t count, int32_t start, int32_t cbytes)
+{
+    int32_t low = 0, high = count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (sorted[middle] <= start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count ? sorted[low] : cbytes;
+}
+
+/* Starts of the wanted blocks in `wanted`, all starts sorted in `sorted`. */
+static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t count, int32_t *wanted, int32_t *sorted)
+{
+    for (int32_t i = 0; i < view->block_count; i++) {
+        int status = b2_view_block_start(view, i, &sorted[i]);
+        if (status < 0) return status;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (blocks[i] < 0 || blocks[i] >= view->block_count)
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", blocks[i], view->block_count - 1);
+        wanted[i] = sorted[blocks[i]];
+    }
+    wanted[count] = sorted[0]; /* delta needs block 0; its neighbours rarely make it cost more */
+    qsort(sorted, (size_t)view->block_count, sizeof *sorted, compare_i32);
+    return BLOSC2_OK;
+}
+
+/* Read the streams of the wanted blocks, near ones at once. */
+static int fill_blocks(fetch_job *fetch, const blosc2_view *view, const int32_t *blocks, int32_t count,
+                       blosc2_workspace *workspace)
+{
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    size_t entries = (size_t)view->block_count + (size_t)count + 1;
+    int status = b2_buffer_reserve(&workspace->order, entries * sizeof(int32_t));
+    if (status < 0) return status;
+    int32_t *sorted = (int32_t *)(void *)workspace->order.bytes;
+    int32_t *wanted = sorted + view->block_count;
+    status = order_blocks(view, blocks, count, wanted, sorted);
+    if (status < 0) return status;
+    int32_t wanted_count = count + (b2_pipeline_has_delta(&pipeline) ? 1 : 0);
+    qsort(wanted, (size_t)wanted_count, sizeof *wanted, compare_i32);
+    int64_t start = fetch->have, stop = fetch->have; /* the pending read */
+    for (int32_t i = 0; i < wanted_count && status == BLOSC2_OK; i++) {
+        int64_t from = b2_max_i64(wanted[i], fetch->have);
+        int64_t to = next_start(sorted, view->block_count, wanted[i], view->cbytes);
+        if (to <= stop) continue;
+        if (from > stop + GAP_BYTES) {
+            status = fill(fetch, start, stop);
+            start = from;
+        }
+        stop = to;
+    }
+    return status == BLOSC2_OK ? fill(fetch, start, stop) : status;
+}
+
+/* Whether every wanted block's streams really end where the next block starts: overlapping ones are legal. */
+static int blocks_are_whole(const blosc2_view *view, const int32_t *blocks, int32_t count, blosc2_workspace *workspace,
+                            bool *whole)
+{
+    const int32_t *sorted = (const int32_t *)(const void *)workspace->order.bytes;
+    *whole = true;
+    for (int32_t i = 0; i <= count && *whole; i++) {
+        int32_t block = i < count ? blocks[i] : 0, start, end;
+        b2_pipeline pipeline = b2_view_pipeline(view);
+        if (i == count && !b2_pipeline_has_delta(&pipeline)) break;
+        int status = b2_view_block_start(view, block, &start);
+        int32_t limit = status < 0 ? 0 : next_start(sorted, view->block_count, start, view->cbytes);
+        if (status == BLOSC2_OK) status = b2_view_block_end(view, block, limit, &end);
+        if (status < 0) return status;
+        *whole = end != 0;
+    }
+    return BLOSC2_OK;
+}
+
+/* Header, bstarts and the dictionary; then the view can be made. */
+static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *workspace, blosc2_view *view)
+{
+    int64_t want = HEAD_BYTES;
+    if (fetch->schunk->block_bytes > 0) want = b2_max_i64(want, 64 + 4 * (int64_t)(max_nbytes / fetch->schunk->block_bytes));
+    want = b2_min_i64(want, fetch->room);
+    int status = b2_buffer_reserve(&workspace->chunk, (size_t)want);
+    if (status < 0) return status;
+    fetch->bytes = workspace->chunk.bytes;
+    status = fill(fetch, 0, want);
+    if (status < 0) return status;
+    fetch->have = want;
+    blosc2_view head;
+    status = b2_header_parse(fetch->bytes, (size_t)want, fetch->room, &head);
+    if (status < 0) return status;
+    status = b2_buffer_reserve(&workspace->chunk, (size_t)head.cbytes);
+    if (status < 0) return status;
+    fetch->bytes = workspace->chunk.bytes;
+    int64_t tables = head.header_bytes + 4 * (int64_t)head.block_count + 4 + B2_DICT_BYTES_MAX;
+    if (!head.dict_bytes) tables -= B2_DICT_BYTES_MAX;
+    tables = b2_min_i64(tables, head.cbytes);
+    status = fill(fetch, fetch->have, tables);
+    fetch->have = b2_max_i64(fetch->have, tables);
+    if (status < 0) return status;
+    return b2_view_init_head(view, fetch->bytes, (size_t)fetch->have, fetch->room, fetch->schunk->cparams.item_bytes,
+                             max_nbytes);
+}
+
+static int fetch_stored(fetch_job *fetch, const int32_t *blocks, int32_t count, int32_t max_nbytes,
+                        blosc2_workspace *workspace, blosc2_view *view)
+{
+    int status = fetch_head(fetch, max_nbytes, workspace, view);
+    if (status < 0 || fetch->have >= view->cbytes) return status;
+    bool partly = blocks && b2_view_is_regular(view) && !view->vl_blocks && count < view->block_count / 2;
+    if (!partly) return fill_rest(fetch, view);
+    status = fill_blocks(fetch, view, blocks, count, workspace);
+    bool whole = false;
+    if (status == BLOSC2_OK) status = blocks_are_whole(view, blocks, count, workspace, &whole);
+    return status == BLOSC2_OK && !whole ? fill_rest(fetch, view) : status;
+}
+
+int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
+                       blosc2_workspace *workspace, blosc2_view *view)
+{
+    if (chunk < 0 || chunk >= schunk->index.count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)chunk,
+                           (long long)schunk->index.count - 1);
+    int64_t entry = b2_index_get(&schunk->index, chunk);
+    if (entry < 0) return view_special(schunk, chunk, entry, workspace, view);
+    int32_t expected = schunk->chunk_bytes > 0 ? b2_schunk_fixed_nbytes(schunk, chunk)
+                                               : (int32_t)b2_min_i64(schunk->nbytes, BLOSC2_MAX_CHUNK_BYTES);
+    fetch_job fetch = {.schunk = schunk, .location = entry};
+    blosc2_view got;
+    int status = schunk->store->ops->room(schunk->store, entry, &fetch.room);
+    if (status == BLOSC2_OK) {
+        const uint8_t *mapped = schunk->store->ops->map(schunk->store, entry, fetch.room);
+        status = mapped ? blosc2_view_init(&got, mapped, (size_t)fetch.room, schunk->cparams.item_bytes, expected)
+                        : fetch_stored(&fetch, blocks, block_count, expected, workspace, &got);
+    }
+    if (status == BLOSC2_OK && schunk->chunk_bytes > 0 && got.nbytes != expected)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", got.nbytes, expected);
+    if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)chunk);
+    *view = got;
+    return BLOSC2_OK;
+}

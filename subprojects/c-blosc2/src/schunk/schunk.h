@@ -1,0 +1,61 @@
+/** What a super-chunk is made of. Seen by src/schunk only. */
+#ifndef B2_SCHUNK_SCHUNK_H
+#define B2_SCHUNK_SCHUNK_H
+
+#include "blosc2.h"
+#include "frame/metalayers.h"
+#include "io/io.h"
+#include "schunk/index.h"
+#include "schunk/store.h"
+
+struct blosc2_schunk {
+    blosc2_home home;
+    blosc2_mode mode;
+    char *path; /* owned; "" in memory */
+    blosc2_cparams cparams;
+    int32_t chunk_bytes; /* 0: sizes vary */
+    int32_t block_bytes;
+    int64_t nbytes;
+    int64_t stored_bytes; /* sum of the live chunks' cbytes; -1: not known yet */
+    b2_index index;
+    b2_layers fixed;
+    b2_layers variable; /* each content a chunk, as the trailer has it: decoded when asked for */
+
+    b2_store *store;
+    const b2_io *io;
+    b2_io *own_io; /* a memory file or a source, released with the super-chunk by `free_own_io` */
+    void (*free_own_io)(b2_io *io);
+    blosc2_workspace *workspace; /* for commits: index and metalayers */
+
+    /* An open change. `before` is the committed state that rollback restores. */
+    bool changing;
+    bool tail_changed;  /* index or variable metalayers differ */
+    bool layers_changed;
+    struct {
+        b2_index index;
+        b2_layers fixed, variable;
+        int32_t chunk_bytes, block_bytes;
+        int64_t nbytes, stored_bytes;
+    } before;
+    struct {
+        int64_t *items; /* owned */
+        int64_t count, room;
+    } dead; /* locations that the commit makes dead */
+};
+
+/** An empty one; `path` is copied, NULL for memory. */
+int b2_schunk_new(blosc2_home home, const char *path, blosc2_schunk **out);
+
+/** I/O of super-chunks made or opened from now on; NULL: the system's. Tests only, before any thread starts. */
+void b2_schunk_use_io(const b2_io *io);
+
+/** Its state for a store. */
+b2_state b2_schunk_state(const blosc2_schunk *schunk);
+
+/** cbytes of a stored chunk, from its header. */
+int b2_schunk_chunk_cbytes(const blosc2_schunk *schunk, int64_t location, int64_t *cbytes);
+
+/** Content bytes of a chunk of fixed size, the last one too. */
+int32_t b2_schunk_fixed_nbytes(const blosc2_schunk *schunk, int64_t chunk);
+
+#endif

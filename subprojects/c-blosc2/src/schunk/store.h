@@ -1,0 +1,62 @@
+/**
+ * Where chunks live: one small interface, three stores (memory, contiguous frame, sparse frame).
+ *
+ * A *location* is >= 0 and names a stored chunk until it is dropped; no two live chunks share one. A store keeps what was committed
+ * readable until the next commit is through, and never overwrites it.
+ */
+#ifndef B2_SCHUNK_STORE_H
+#define B2_SCHUNK_STORE_H
+
+#include "blosc2.h"
+#include "io/io.h"
+#include "schunk/image.h"
+
+typedef struct b2_store b2_store;
+
+typedef struct b2_store_ops {
+    /* Bytes from the chunk's start on that may belong to it: an upper bound of its cbytes. */
+    int (*room)(b2_store *store, int64_t location, int64_t *bytes);
+    /* The bytes [0, bytes) of a chunk where they lie in memory, else NULL. */
+    const uint8_t *(*map)(b2_store *store, int64_t location, int64_t bytes);
+    int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
+    int (*put)(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location);
+    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more. */
+    void (*drop)(b2_store *store, int64_t location);
+    /* Make `state` the committed one; on failure the old one still is. */
+    int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
+    /* Forget what was put since the last commit (each was dropped before). */
+    void (*rollback)(b2_store *store);
+    void (*free)(b2_store *store);
+} b2_store_ops;
+
+struct b2_store {
+    const b2_store_ops *ops;
+};
+
+/** Chunks on the heap. A location is an address. */
+int b2_store_memory_create(b2_store **out);
+
+/**
+ * A new contiguous frame. It appears at `path` with the first commit; NULL: `io` is a memory file.
+ * @param io            Borrowed, outlives the store.
+ * @param header_bytes  Size of the header, for good: chunks follow it.
+ */
+int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out);
+
+/**
+ * A committed contiguous frame. The file's ownership passes to the store, on failure too.
+ * @param offset  Where in the file the frame starts.
+ */
+int b2_store_frame_open(const b2_io *io, b2_file *file, int64_t offset, const b2_frame_header *header, b2_store **out);
+
+/** A new sparse frame: a directory that appears at `path` with the first commit. */
+int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
+
+/** A committed sparse frame. @param highest Highest chunk file number that its index mentions, or -1. */
+int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest,
+                         b2_store **out);
+
+/** "PATH.tmp-<pid>-<random>", on the heap; NULL when memory is short. */
+char *b2_store_temporary_name(const char *path);
+
+#endif

@@ -1,0 +1,210 @@
+/**
+ * A contiguous frame, in a file or in memory, changed by copy-on-write.
+ *
+ * Live bytes are never overwritten: chunks that are put go behind the end of the committed frame, then the new index and
+ * trailer behind them; the header, written last and at once, makes all of it current. What a failed change has
+ * written is cut off again. A new frame has no live bytes, is written under a temporary name, and renamed.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "schunk/store.h"
+
+typedef struct frame_store {
+    b2_store base;
+    const b2_io *io;
+    b2_file *file;
+    char *path;      /* owned; NULL in memory and for sources */
+    char *temporary; /* owned; the file's name until the first commit, then NULL */
+    int64_t offset;  /* of the frame in the file */
+    int32_t header_bytes;
+    int64_t frame_bytes;   /* committed; header_bytes before the first commit */
+    int64_t section_bytes; /* committed */
+    int64_t append;        /* where the next chunk goes: counts from the end of the header, like locations */
+} frame_store;
+
+static int64_t position_of(const frame_store *store, int64_t location)
+{
+    return store->offset + store->header_bytes + location;
+}
+
+static int frame_room(b2_store *base, int64_t location, int64_t *bytes)
+{
+    const frame_store *store = (const frame_store *)base;
+    int64_t committed_end = store->frame_bytes - store->header_bytes;
+    /* Chunks of an open change lie behind the committed frame. */
+    *bytes = (location < committed_end ? store->section_bytes : store->append) - location;
+    return BLOSC2_OK;
+}
+
+static const uint8_t *frame_map(b2_store *base, int64_t location, int64_t bytes)
+{
+    const frame_store *store = (const frame_store *)base;
+    return store->io->map(store->io->context, store->file, (size_t)bytes, position_of(store, location));
+}
+
+static int frame_read(b2_store *base, int64_t location, int64_t position, void *out, size_t bytes)
+{
+    const frame_store *store = (const frame_store *)base;
+    return store->io->read(store->io->context, store->file, out, bytes, position_of(store, location) + position);
+}
+
+static int frame_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+{
+    frame_store *store = (frame_store *)base;
+    int status = store->io->write(store->io->context, store->file, chunk, (size_t)cbytes,
+                                  position_of(store, store->append));
+    if (status < 0) return status;
+    *location = store->append;
+    store->append += cbytes;
+    return BLOSC2_OK;
+}
+
+/* Dead bytes stay where they are, inside of the section. */
+static void frame_drop(b2_store *base, int64_t location)
+{
+    (void)base;
+    (void)location;
+}
+
+static int publish(frame_store *store)
+{
+    if (!store->temporary) return BLOSC2_OK;
+    int status = store->io->rename_new(store->io->context, store->temporary, store->path);
+    if (status < 0) return status;
+    b2_free(store->temporary);
+    store->temporary = NULL;
+    return BLOSC2_OK;
+}
+
+/* Replace the header. A write that fails half-way is undone as well as it can be. */
+static int write_header(frame_store *store, const b2_state *state, int64_t section_bytes, int64_t frame_bytes)
+{
+    const b2_io *io = store->io;
+    size_t size = (size_t)store->header_bytes;
+    b2_buffer headers = {0};
+    int status = b2_buffer_reserve(&headers, 2 * size);
+    if (status < 0) return status;
+    uint8_t *fresh = headers.bytes, *committed = headers.bytes + size;
+    bool is_new = store->frame_bytes == store->header_bytes;
+    b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section_bytes, frame_bytes, fresh);
+    if (!is_new) status = io->read(io->context, store->file, committed, size, store->offset);
+    if (status == BLOSC2_OK) {
+        status = io->write(io->context, store->file, fresh, size, store->offset);
+        if (status < 0 && !is_new) io->write(io->context, store->file, committed, size, store->offset);
+    }
+    b2_buffer_free(&headers);
+    return status;
+}
+
+static int commit_all(frame_store *store, const b2_state *state, blosc2_workspace *workspace)
+{
+    b2_image image = {0};
+    int status = b2_image_build(&image, state, workspace);
+    int64_t section_bytes = store->append;
+    int64_t frame_bytes = store->header_bytes + section_bytes + image.tail_bytes;
+    if (status == BLOSC2_OK)
+        status = store->io->write(store->io->context, store->file, image.bytes.bytes, (size_t)image.tail_bytes,
+                                  position_of(store, section_bytes));
+    b2_image_free(&image);
+    if (status == BLOSC2_OK) status = write_header(store, state, section_bytes, frame_bytes);
+    if (status == BLOSC2_OK) status = publish(store);
+    if (status < 0) return status;
+    store->frame_bytes = frame_bytes;
+    store->section_bytes = section_bytes;
+    store->append = frame_bytes - store->header_bytes;
+    return BLOSC2_OK;
+}
+
+static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
+{
+    frame_store *store = (frame_store *)base;
+    if (b2_frame_header_size(state->fixed) > store->header_bytes)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
+                           (long long)b2_frame_header_size(state->fixed), store->header_bytes);
+    if (state->same_tail) return write_header(store, state, store->section_bytes, store->frame_bytes);
+    return commit_all(store, state, workspace);
+}
+
+static void frame_rollback(b2_store *base)
+{
+    frame_store *store = (frame_store *)base;
+    store->append = store->frame_bytes - store->header_bytes;
+    store->io->truncate(store->io->context, store->file, store->offset + store->frame_bytes);
+}
+
+static void frame_free(b2_store *base)
+{
+    frame_store *store = (frame_store *)base;
+    store->io->close(store->io->context, store->file);
+    if (store->temporary) store->io->remove(store->io->context, store->temporary);
+    b2_free(store->temporary);
+    b2_free(store->path);
+    b2_free(store);
+}
+
+static const b2_store_ops OPS = {frame_room, frame_map,    frame_read,     frame_put,
+                                 frame_drop, frame_commit, frame_rollback, frame_free};
+
+char *b2_store_temporary_name(const char *path)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    size_t bytes = strlen(path) + 48;
+    char *name = b2_malloc(bytes);
+    if (name)
+        snprintf(name, bytes, "%s.tmp-%ld-%08lx", path, (long)getpid(),
+                 (unsigned long)(now.tv_nsec ^ now.tv_sec << 20) & 0xffffffff);
+    return name;
+}
+
+static int name_new_file(frame_store *store, const char *path)
+{
+    store->path = b2_malloc(strlen(path) + 1);
+    store->temporary = b2_store_temporary_name(path);
+    if (!store->path || !store->temporary) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    memcpy(store->path, path, strlen(path) + 1);
+    return BLOSC2_OK;
+}
+
+int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out)
+{
+    frame_store *store = b2_calloc(sizeof *store);
+    if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    store->base.ops = &OPS;
+    store->io = io;
+    store->header_bytes = header_bytes;
+    store->frame_bytes = header_bytes;
+    int status = path ? name_new_file(store, path) : BLOSC2_OK;
+    if (status == BLOSC2_OK) status = io->open(io->context, store->temporary, B2_OPEN_NEW, &store->file);
+    if (status < 0) {
+        b2_free(store->temporary);
+        store->temporary = NULL; /* the file was not made */
+        frame_free(&store->base);
+        return status;
+    }
+    *out = &store->base;
+    return BLOSC2_OK;
+}
+
+int b2_store_frame_open(const b2_io *io, b2_file *file, int64_t offset, const b2_frame_header *header, b2_store **out)
+{
+    frame_store *store = b2_calloc(sizeof *store);
+    if (!store) {
+        io->close(io->context, file);
+        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    }
+    store->base.ops = &OPS;
+    store->io = io;
+    store->file = file;
+    store->offset = offset;
+    store->header_bytes = header->header_bytes;
+    store->frame_bytes = header->frame_bytes;
+    store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
+    store->append = header->frame_bytes - header->header_bytes;
+    *out = &store->base;
+    return BLOSC2_OK;
+}

@@ -1,0 +1,77 @@
+/** Chunks on the heap, without any frame around them. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+#include "schunk/store.h"
+
+static uint8_t *chunk_at(int64_t location)
+{
+    return (uint8_t *)(intptr_t)location;
+}
+
+static int memory_room(b2_store *store, int64_t location, int64_t *bytes)
+{
+    (void)store;
+    *bytes = b2_load_le_i32(chunk_at(location) + 12); /* the chunk's own cbytes: checked when it was put */
+    return BLOSC2_OK;
+}
+
+static const uint8_t *memory_map(b2_store *store, int64_t location, int64_t bytes)
+{
+    (void)store;
+    (void)bytes;
+    return chunk_at(location);
+}
+
+static int memory_read(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes)
+{
+    (void)store;
+    memcpy(out, chunk_at(location) + position, bytes);
+    return BLOSC2_OK;
+}
+
+static int memory_put(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+{
+    (void)store;
+    uint8_t *copy = b2_malloc((size_t)cbytes);
+    if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of %d bytes", cbytes);
+    memcpy(copy, chunk, (size_t)cbytes);
+    *location = (int64_t)(intptr_t)copy;
+    return BLOSC2_OK;
+}
+
+static void memory_drop(b2_store *store, int64_t location)
+{
+    (void)store;
+    b2_free(chunk_at(location));
+}
+
+static int memory_commit(b2_store *store, const b2_state *state, blosc2_workspace *workspace)
+{
+    (void)store;
+    (void)state;
+    (void)workspace;
+    return BLOSC2_OK;
+}
+
+static void memory_rollback(b2_store *store)
+{
+    (void)store;
+}
+
+static void memory_free(b2_store *store)
+{
+    b2_free(store);
+}
+
+int b2_store_memory_create(b2_store **out)
+{
+    static const b2_store_ops ops = {memory_room, memory_map,    memory_read,     memory_put,
+                                     memory_drop, memory_commit, memory_rollback, memory_free};
+    b2_store *store = b2_malloc(sizeof *store);
+    if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    store->ops = &ops;
+    *out = store;
+    return BLOSC2_OK;
+}

@@ -1,0 +1,252 @@
+/**
+ * A sparse frame: a directory with one file for each chunk (docs/format/frame-format.md 7).
+ *
+ * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old files go. A new
+ * directory is filled under a temporary name, and renamed. File names are made from checked numbers alone.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/memory.h"
+#include "schunk/store.h"
+
+static const char INDEX_NAME[] = "chunks.b2frame";
+
+enum { NAME_ROOM = 40 }; /* what file names in the directory add to its path */
+
+typedef struct sparse_store {
+    b2_store base;
+    const b2_io *io;
+    char *path;
+    char *directory; /* where the files are: the temporary name before the first commit, else `path` */
+    bool is_new;
+    int64_t next;           /* number for the next chunk file */
+    int64_t committed_next; /* `next` at the last commit */
+} sparse_store;
+
+static char *file_path(const sparse_store *store, const char *name)
+{
+    size_t bytes = strlen(store->directory) + NAME_ROOM;
+    char *path = b2_malloc(bytes);
+    if (path)
+        snprintf(path, bytes, "%s/%s", store->directory, name);
+    else
+        blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    return path;
+}
+
+static char *chunk_path(const sparse_store *store, int64_t number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%08" PRIX32 ".chunk", (uint32_t)number);
+    return file_path(store, name);
+}
+
+static int open_chunk(const sparse_store *store, int64_t number, b2_open_mode mode, b2_file **file)
+{
+    char *path = chunk_path(store, number);
+    if (!path) return BLOSC2_E_MEMORY;
+    int status = store->io->open(store->io->context, path, mode, file);
+    if (status == BLOSC2_E_EXISTS && mode == B2_OPEN_NEW) { /* left over by a change that never ended */
+        status = store->io->remove(store->io->context, path);
+        if (status == BLOSC2_OK) status = store->io->open(store->io->context, path, mode, file);
+    }
+    if (status == BLOSC2_E_NOT_FOUND)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: the chunk file is missing", path);
+    b2_free(path);
+    return status;
+}
+
+static int sparse_room(b2_store *base, int64_t location, int64_t *bytes)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    b2_file *file;
+    int status = open_chunk(store, location, B2_OPEN_READ_INSIDE, &file);
+    if (status < 0) return status;
+    status = store->io->size(store->io->context, file, bytes);
+    store->io->close(store->io->context, file);
+    return status;
+}
+
+static const uint8_t *sparse_map(b2_store *base, int64_t location, int64_t bytes)
+{
+    (void)base;
+    (void)location;
+    (void)bytes;
+    return NULL;
+}
+
+static int sparse_read(b2_store *base, int64_t location, int64_t position, void *out, size_t bytes)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    b2_file *file;
+    int status = open_chunk(store, location, B2_OPEN_READ_INSIDE, &file);
+    if (status < 0) return status;
+    status = store->io->read(store->io->context, file, out, bytes, position);
+    store->io->close(store->io->context, file);
+    return status;
+}
+
+static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+{
+    sparse_store *store = (sparse_store *)base;
+    if (store->next > UINT32_MAX)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: chunk file number %lld (expected at most FFFFFFFF)", store->path,
+                           (long long)store->next);
+    b2_file *file;
+    int status = open_chunk(store, store->next, B2_OPEN_NEW, &file);
+    if (status < 0) return status;
+    int64_t number = store->next++;
+    status = store->io->write(store->io->context, file, chunk, (size_t)cbytes, 0);
+    store->io->close(store->io->context, file);
+    if (status < 0) {
+        base->ops->drop(base, number);
+        return status;
+    }
+    *location = number;
+    return BLOSC2_OK;
+}
+
+static void sparse_drop(b2_store *base, int64_t location)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    char *path = chunk_path(store, location);
+    if (path) store->io->remove(store->io->context, path);
+    b2_free(path);
+}
+
+static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, size_t size)
+{
+    b2_file *file;
+    int status = io->open(io->context, path, B2_OPEN_NEW, &file);
+    if (status < 0) return status;
+    status = io->write(io->context, file, bytes, size, 0);
+    io->close(io->context, file);
+    if (status < 0) io->remove(io->context, path);
+    return status;
+}
+
+/* The index file: header, index chunk, trailer. */
+static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image, const char *path)
+{
+    int64_t header_bytes = b2_frame_header_size(state->fixed);
+    int64_t frame_bytes = header_bytes + image->tail_bytes;
+    b2_buffer bytes = {0};
+    int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
+    if (status < 0) return status;
+    b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, state->stored_bytes, frame_bytes, bytes.bytes);
+    memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
+    status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
+    b2_buffer_free(&bytes);
+    return status;
+}
+
+static int replace_index(const sparse_store *store, const b2_state *state, const b2_image *image)
+{
+    char *path = file_path(store, INDEX_NAME);
+    char *temporary = path ? b2_store_temporary_name(path) : NULL;
+    int status = temporary ? BLOSC2_OK : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    if (status == BLOSC2_OK) status = write_index(store, state, image, temporary);
+    if (status == BLOSC2_OK) {
+        status = store->io->rename_over(store->io->context, temporary, path);
+        if (status < 0) store->io->remove(store->io->context, temporary);
+    }
+    b2_free(temporary);
+    b2_free(path);
+    return status;
+}
+
+static int publish(sparse_store *store)
+{
+    if (!store->is_new) return BLOSC2_OK;
+    int status = store->io->rename_new(store->io->context, store->directory, store->path);
+    if (status < 0) return status;
+    memcpy(store->directory, store->path, strlen(store->path) + 1); /* the temporary name is longer */
+    store->is_new = false;
+    return BLOSC2_OK;
+}
+
+static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
+{
+    sparse_store *store = (sparse_store *)base;
+    b2_image image = {0};
+    int status = b2_image_build(&image, state, workspace);
+    if (status == BLOSC2_OK) status = replace_index(store, state, &image);
+    b2_image_free(&image);
+    if (status == BLOSC2_OK) status = publish(store);
+    if (status == BLOSC2_OK) store->committed_next = store->next;
+    return status;
+}
+
+static void sparse_rollback(b2_store *base)
+{
+    sparse_store *store = (sparse_store *)base;
+    store->next = store->committed_next;
+}
+
+/* A directory that was never committed goes away with all that is in it. */
+static void remove_new_directory(sparse_store *store)
+{
+    for (int64_t number = 0; number < store->next; number++) sparse_drop(&store->base, number);
+    char *path = file_path(store, INDEX_NAME);
+    if (path) store->io->remove(store->io->context, path);
+    b2_free(path);
+    store->io->remove_directory(store->io->context, store->directory);
+}
+
+static void sparse_free(b2_store *base)
+{
+    sparse_store *store = (sparse_store *)base;
+    if (store->is_new) remove_new_directory(store);
+    b2_free(store->directory);
+    b2_free(store->path);
+    b2_free(store);
+}
+
+static int make_store(const b2_io *io, const char *path, sparse_store **out)
+{
+    static const b2_store_ops ops = {sparse_room, sparse_map,    sparse_read,     sparse_put,
+                                     sparse_drop, sparse_commit, sparse_rollback, sparse_free};
+    sparse_store *store = b2_calloc(sizeof *store);
+    if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    store->base.ops = &ops;
+    store->io = io;
+    store->path = b2_malloc(strlen(path) + 1);
+    store->directory = b2_store_temporary_name(path);
+    if (!store->path || !store->directory) {
+        sparse_free(&store->base);
+        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    }
+    memcpy(store->path, path, strlen(path) + 1);
+    *out = store;
+    return BLOSC2_OK;
+}
+
+int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
+{
+    sparse_store *store;
+    int status = make_store(io, path, &store);
+    if (status < 0) return status;
+    status = io->make_directory(io->context, store->directory);
+    if (status < 0) {
+        sparse_free(&store->base);
+        return status;
+    }
+    store->is_new = true;
+    *out = &store->base;
+    return BLOSC2_OK;
+}
+
+int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest,
+                         b2_store **out)
+{
+    sparse_store *store;
+    int status = make_store(io, path, &store);
+    if (status < 0) return status;
+    memcpy(store->directory, path, strlen(path) + 1);
+    store->next = store->committed_next = highest + 1;
+    *out = &store->base;
+    return BLOSC2_OK;
+}

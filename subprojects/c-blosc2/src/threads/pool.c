@@ -1,0 +1,241 @@
+/**
+ * The process-wide pool of threads: blosc2_parallel_for() of blosc2.h.
+ *
+ * A caller puts its loop on the pool's list, works at it as worker 0, and takes it off the list when no index is left;
+ * idle threads take seats in any loop of the list that has some free. So several callers share the threads, and none
+ * waits for a thread that has not begun. Threads are started when first needed, detached, and parked for ever after;
+ * they never touch Python.
+ *
+ * After fork() a child has none of them, so it begins with a new pool; the old one is left alone, for its lock may be
+ * held by a thread that is gone. The list is short: one entry for each thread that is in blosc2_parallel_for().
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+#include "blosc2.h"
+
+enum {
+    MAX_THREADS = 256,
+    MIN_STACK_BYTES = 1 << 20, /* some C libraries give threads 128 KiB, too little for codecs */
+    MESSAGE_BYTES = 1024,
+    PATH_BYTES = 4096,
+};
+
+/** A failure on its way from the thread that met it to the caller. */
+typedef struct failure {
+    int status; /* BLOSC2_OK: none yet */
+    int os_error;
+    char message[MESSAGE_BYTES];
+    char path[PATH_BYTES];
+} failure;
+
+/** One call of blosc2_parallel_for(), on its caller's stack. */
+typedef struct parallel_loop {
+    blosc2_work_fn *work;
+    void *context;
+    int64_t count;
+    _Atomic int64_t next; /* first index that nobody has taken */
+    /* Under the pool's lock: */
+    int seats;   /* threads that may still join */
+    int members; /* worker numbers given, the caller's included */
+    int busy;    /* threads of the pool that are in */
+    failure first;
+    struct parallel_loop *below;     /* next on the list */
+    pthread_cond_t is_idle; /* busy has become 0 */
+} parallel_loop;
+
+typedef struct thread_pool {
+    pid_t pid; /* whose threads these are */
+    pthread_mutex_t lock;
+    pthread_cond_t has_work;
+    parallel_loop *loops;
+    int threads;
+} thread_pool;
+
+static _Atomic(thread_pool *) current;
+static pthread_once_t fork_handler_once = PTHREAD_ONCE_INIT;
+static _Thread_local bool is_inside; /* this thread works for a loop: nested ones run alone */
+
+/* ------------------------------------------------------------------ working at a loop */
+
+/** True in a child that was forked from inside of a loop: the pool's threads and its lock are lost. */
+static bool is_lost(const thread_pool *pool)
+{
+    return atomic_load(&current) != pool;
+}
+
+/** Keep the failure of this thread if it is the loop's first. */
+static void report(thread_pool *pool, parallel_loop *loop, int status)
+{
+    if (is_lost(pool)) return;
+    pthread_mutex_lock(&pool->lock);
+    if (loop->first.status == BLOSC2_OK) {
+        loop->first.status = status;
+        loop->first.os_error = blosc2_last_os_error();
+        snprintf(loop->first.message, sizeof loop->first.message, "%s", blosc2_last_error());
+        snprintf(loop->first.path, sizeof loop->first.path, "%s", blosc2_last_path());
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/** Take indices until none is left; a failure takes all that are left away. */
+static void work_at(thread_pool *pool, parallel_loop *loop, int worker)
+{
+    is_inside = true;
+    for (;;) {
+        int64_t index = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
+        if (index >= loop->count) break;
+        int status = loop->work(loop->context, worker, index);
+        if (status < 0) {
+            atomic_store_explicit(&loop->next, loop->count, memory_order_relaxed);
+            report(pool, loop, status);
+        }
+    }
+    is_inside = false;
+}
+
+static int work_alone(int64_t count, blosc2_work_fn *work, void *context)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int status = work(context, 0, i);
+        if (status < 0) return status;
+    }
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ threads */
+
+static parallel_loop *find_seat(const thread_pool *pool)
+{
+    for (parallel_loop *loop = pool->loops; loop; loop = loop->below) {
+        if (loop->seats > 0 && atomic_load_explicit(&loop->next, memory_order_relaxed) < loop->count) return loop;
+    }
+    return NULL;
+}
+
+static void *run_thread(void *argument)
+{
+    thread_pool *pool = argument;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        parallel_loop *loop = find_seat(pool);
+        if (!loop) {
+            pthread_cond_wait(&pool->has_work, &pool->lock);
+            continue;
+        }
+        loop->seats--;
+        loop->busy++;
+        int worker = loop->members++;
+        pthread_mutex_unlock(&pool->lock);
+        work_at(pool, loop, worker);
+        pthread_mutex_lock(&pool->lock);
+        if (--loop->busy == 0) pthread_cond_signal(&loop->is_idle);
+    }
+    return NULL;
+}
+
+/** All signals are for the program's own threads, but those that tell of a fault in the thread itself. */
+static void block_signals(sigset_t *old)
+{
+    static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < B2_COUNT(FAULTS); i++) sigdelset(&blocked, FAULTS[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, old);
+}
+
+/** Start threads until there are `wanted`. It is no failure if the system has no more: there are others, or the caller. */
+static void grow(thread_pool *pool, int wanted)
+{
+    if (pool->threads >= wanted) return;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return;
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    size_t stack_bytes;
+    if (pthread_attr_getstacksize(&attributes, &stack_bytes) == 0 && stack_bytes < MIN_STACK_BYTES) {
+        pthread_attr_setstacksize(&attributes, MIN_STACK_BYTES);
+    }
+    sigset_t old;
+    block_signals(&old); /* inherited by the new threads */
+    pthread_t thread;
+    while (pool->threads < wanted && pthread_create(&thread, &attributes, run_thread, pool) == 0) pool->threads++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+/* ------------------------------------------------------------------ the pool of this process */
+
+static void forget_pool(void)
+{
+    atomic_store(&current, NULL);
+}
+
+static void handle_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_pool);
+}
+
+/** The pool; NULL if memory is short. The number of the process finds forks that bypass the C library. */
+static thread_pool *get_pool(void)
+{
+    pthread_once(&fork_handler_once, handle_forks);
+    thread_pool *old = atomic_load(&current);
+    if (old && old->pid == getpid()) return old;
+
+    thread_pool *fresh = b2_calloc(sizeof *fresh);
+    if (!fresh) return NULL;
+    fresh->pid = getpid();
+    pthread_mutex_init(&fresh->lock, NULL);
+    pthread_cond_init(&fresh->has_work, NULL);
+    if (atomic_compare_exchange_strong(&current, &old, fresh)) return fresh;
+    pthread_cond_destroy(&fresh->has_work); /* another thread was faster */
+    pthread_mutex_destroy(&fresh->lock);
+    b2_free(fresh);
+    return old;
+}
+
+static void put_on_list(thread_pool *pool, parallel_loop *loop)
+{
+    pthread_mutex_lock(&pool->lock);
+    int helpers = loop->seats;
+    grow(pool, helpers);
+    loop->below = pool->loops;
+    pool->loops = loop;
+    for (int i = 0; i < helpers; i++) pthread_cond_signal(&pool->has_work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/** Take the loop off the list and wait for the threads that are still in it. */
+static void finish(thread_pool *pool, parallel_loop *loop)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct parallel_loop **link = &pool->loops;
+    while (*link != loop) link = &(*link)->below;
+    *link = loop->below;
+    while (loop->busy > 0) pthread_cond_wait(&loop->is_idle, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context)
+{
+    int members = (int)b2_min_i64(b2_min_i64(threads, MAX_THREADS), count);
+    thread_pool *pool = members > 1 && !is_inside ? get_pool() : NULL;
+    if (!pool) return work_alone(count, work, context);
+
+    parallel_loop loop = {.work = work, .context = context, .count = count, .seats = members - 1, .members = 1};
+    pthread_cond_init(&loop.is_idle, NULL);
+    put_on_list(pool, &loop);
+    work_at(pool, &loop, 0);
+    if (is_lost(pool)) return blosc2_fail(BLOSC2_E_ARGUMENT, "fork inside of a parallel loop: the child has a part of it");
+    finish(pool, &loop);
+    pthread_cond_destroy(&loop.is_idle);
+    if (loop.first.status == BLOSC2_OK) return BLOSC2_OK;
+    return blosc2_fail_io(loop.first.status, loop.first.os_error, loop.first.path, "%s", loop.first.message);
+}

@@ -1,0 +1,141 @@
+/**
+ * @file caterva.h
+ * N-dimensional arrays of fixed-size items, chunked and compressed, in Blosc2 super-chunks.
+ *
+ * Knows axes, shapes and boxes; everything about bytes is blosc2.h's. Errors, ownership and sizes follow
+ * blosc2.h: negative status, message in blosc2_last_error(), outputs set on success only.
+ *
+ * Threads: an array carries a readers-writer lock, so that any number of threads may read one array, and writers exclude
+ * all others. Layout of arrays: docs/format/ndim-metalayers.md.
+ */
+#ifndef CATERVA_H
+#define CATERVA_H
+
+#include <blosc2.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CATERVA_API BLOSC2_API
+
+#define CATERVA_MAX_NDIM 16
+
+typedef struct caterva_array caterva_array;
+
+/** Axes of an array, in C order. Entries from `ndim` on are 0. */
+typedef struct caterva_geometry {
+    int ndim;                         /**< 0..16 */
+    int32_t item_bytes;               /**< 1..2^31 - 1 */
+    int64_t shape[CATERVA_MAX_NDIM];  /**< items, >= 0 */
+    int32_t chunks[CATERVA_MAX_NDIM]; /**< chunk shape, items; may exceed the shape; 0 only where the shape is 0 */
+    int32_t blocks[CATERVA_MAX_NDIM]; /**< block shape, items */
+} caterva_geometry;
+
+/**
+ * Check a geometry: extents, products without overflow, extended chunk <= BLOSC2_MAX_CHUNK_BYTES, block <=
+ * BLOSC2_MAX_BLOCK_BYTES and block <= chunk on every axis. For user arguments (BLOSC2_E_ARGUMENT, the message names axis,
+ * value and limit).
+ */
+CATERVA_API int caterva_geometry_check(const caterva_geometry *geometry);
+
+typedef enum caterva_fill {
+    CATERVA_FILL_ZEROS = 0,
+    CATERVA_FILL_VALUE = 1,  /**< `fill_value`; all-zero bytes are taken as ZEROS */
+    CATERVA_FILL_UNINIT = 2, /**< anything; read as zeros here */
+} caterva_fill;
+
+typedef struct caterva_options {
+    caterva_geometry geometry;
+    const char *dtype;          /**< UTF-8, for "b2nd": ndim-metalayers.md 1; "" if unknown */
+    blosc2_home home;
+    const char *path;           /**< NULL in memory */
+    blosc2_cparams cparams;     /**< its item_bytes equals the geometry's */
+    caterva_fill fill;
+    const void *fill_value;     /**< item_bytes bytes, or NULL */
+    const blosc2_metalayer *metalayers; /**< the user's fixed ones, in order; geometry's own come on top */
+    int metalayer_count;
+    int threads;                /**< 1.. */
+} caterva_options;
+
+/**
+ * Make an array, every item of it the fill value; special chunks make that cost nothing per item. A change is
+ * begun: write what belongs in it, then caterva_array_commit() makes it visible at `path`. Both metalayers, "caterva" and
+ * "b2nd", are written, only "b2nd" above 8 axes or 255 bytes an item. A fill value that is not zeros is kept in the
+ * variable metalayer "caterva_fill" (msgpack bin) too.
+ */
+CATERVA_API int caterva_array_create(const caterva_options *options, caterva_array **out);
+
+/** Open a frame with a "b2nd" or "caterva" metalayer ("b2nd" wins). Arguments: blosc2_schunk_open(). */
+CATERVA_API int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out);
+CATERVA_API int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out);
+CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size, caterva_array **out);
+
+/** Release; a change that was begun is rolled back. NULL is fine. */
+CATERVA_API void caterva_array_free(caterva_array *array);
+
+CATERVA_API const caterva_geometry *caterva_array_geometry(const caterva_array *array);
+
+/** The "b2nd" dtype string; "" where the file has none. */
+CATERVA_API const char *caterva_array_dtype(const caterva_array *array);
+
+/** The super-chunk below, for reading its properties and metalayers; owned by the array. */
+CATERVA_API const blosc2_schunk *caterva_array_schunk(const caterva_array *array);
+
+CATERVA_API int caterva_array_threads(const caterva_array *array);
+CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
+
+/** Items start, start + step, ... (count of them) on each axis. */
+typedef struct caterva_selection {
+    int64_t start[CATERVA_MAX_NDIM]; /**< 0 <= start < shape where count > 0 */
+    int64_t count[CATERVA_MAX_NDIM]; /**< >= 0 */
+    int64_t step[CATERVA_MAX_NDIM];  /**< not 0; any sign; start + (count - 1) * step within the shape */
+} caterva_selection;
+
+/**
+ * Copy a selection into strided memory.
+ *
+ * @param out      Address of the selection's first item.
+ * @param strides  Bytes from item to item on each axis of the selection; any sign.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT (selection), BLOSC2_E_CORRUPT, BLOSC2_E_IO, BLOSC2_E_MEMORY; on failure `out` is undefined.
+ */
+CATERVA_API int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+                                   const int64_t *strides);
+
+/**
+ * Copy strided memory into a selection: one change (begun and committed here, unless one is open). Blocks that the
+ * selection does not touch keep their compressed bytes. On failure the array is as it was.
+ *
+ * @param strides  As above; 0 on axes along which one item is repeated (broadcasting).
+ */
+CATERVA_API int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
+                                    const int64_t *strides);
+
+/**
+ * Copy an array into a new one of any chunks, blocks, home and parameters; a change is begun, as by
+ * caterva_array_create(). `options->geometry.shape` and item_bytes equal the source's. Chunks are taken over as compressed where
+ * geometry and parameters agree. The variable metalayers come along; fixed ones are those of `options`.
+ */
+CATERVA_API int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out);
+
+/** Drop the axes of length 1, in place: one change. */
+CATERVA_API int caterva_array_squeeze(caterva_array *array);
+
+/** One change, as blosc2_schunk_begin(), _commit(), _rollback(). */
+CATERVA_API int caterva_array_begin(caterva_array *array);
+CATERVA_API int caterva_array_commit(caterva_array *array);
+CATERVA_API void caterva_array_rollback(caterva_array *array);
+
+/** blosc2_schunk_set_layer() and _delete_layer() under the lock, as one change unless one is open. */
+CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer);
+CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);
+
+/** blosc2_schunk_to_bytes() and blosc2_schunk_stored_bytes() under the lock. */
+CATERVA_API int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size);
+CATERVA_API int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,127 @@
+/** Changes of an array, and what else is done to its super-chunk under the array's lock. */
+#include <string.h>
+
+#include "internal.h"
+#include "metadata.h"
+
+/** The super-chunk has rolled back. */
+static void return_to_committed(caterva_array *array)
+{
+    cat_array_set_geometry(array, &array->committed);
+    array->change_failed = false;
+}
+
+static int commit(caterva_array *array)
+{
+    int status = blosc2_schunk_commit(array->schunk);
+    if (status == BLOSC2_OK) {
+        array->committed = array->geometry;
+    } else if (!blosc2_schunk_changing(array->schunk)) {
+        return_to_committed(array);
+    }
+    return status;
+}
+
+int cat_change_enter(caterva_array *array, cat_change *change)
+{
+    *change = blosc2_schunk_changing(array->schunk) ? CAT_CHANGE_CALLERS : CAT_CHANGE_OURS;
+    return *change == CAT_CHANGE_OURS ? blosc2_schunk_begin(array->schunk) : BLOSC2_OK;
+}
+
+int cat_change_leave(caterva_array *array, cat_change change, int status)
+{
+    if (change == CAT_CHANGE_CALLERS) {
+        if (status < 0) array->change_failed = true;
+        return status;
+    }
+    if (status == BLOSC2_OK) return commit(array);
+    blosc2_schunk_rollback(array->schunk);
+    return_to_committed(array);
+    return status;
+}
+
+int caterva_array_begin(caterva_array *array)
+{
+    cat_lock_own(&array->lock);
+    int status = blosc2_schunk_begin(array->schunk);
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+int caterva_array_commit(caterva_array *array)
+{
+    int status;
+    cat_lock_own(&array->lock);
+    if (array->change_failed) {
+        blosc2_schunk_rollback(array->schunk);
+        return_to_committed(array);
+        status = blosc2_fail(BLOSC2_E_ARGUMENT, "change: rolled back, as a call inside of it had failed");
+    } else {
+        status = commit(array);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+void caterva_array_rollback(caterva_array *array)
+{
+    cat_lock_own(&array->lock);
+    if (blosc2_schunk_changing(array->schunk)) {
+        blosc2_schunk_rollback(array->schunk);
+        return_to_committed(array);
+    }
+    cat_lock_release(&array->lock);
+}
+
+/** Layers that the array keeps itself would tell lies if set from outside. */
+static int check_name(blosc2_layer_kind kind, const char *name)
+{
+    bool own = kind == BLOSC2_LAYER_VARIABLE ? strcmp(name, CAT_FILL_LAYER) == 0 : cat_metadata_is_own(name);
+    return own ? blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: \"%s\" is the array's own", name) : BLOSC2_OK;
+}
+
+int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer)
+{
+    cat_change change;
+    int status = check_name(kind, layer->name);
+    if (status < 0) return status;
+    cat_lock_own(&array->lock);
+    status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_set_layer(array->schunk, kind, layer);
+        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+int caterva_array_delete_layer(caterva_array *array, const char *name)
+{
+    cat_change change;
+    int status = check_name(BLOSC2_LAYER_VARIABLE, name);
+    if (status < 0) return status;
+    cat_lock_own(&array->lock);
+    status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_delete_layer(array->schunk, name);
+        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)
+{
+    cat_lock_share(&array->lock);
+    int status = blosc2_schunk_to_bytes(array->schunk, bytes, size);
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes)
+{
+    cat_lock_share(&array->lock);
+    int status = blosc2_schunk_stored_bytes(array->schunk, bytes);
+    cat_lock_release(&array->lock);
+    return status;
+}

@@ -1,0 +1,34 @@
+/** A stored chunk as the blocks of an array, whatever blocks it was compressed in. */
+#ifndef CAT_CHUNK_H
+#define CAT_CHUNK_H
+
+#include "internal.h"
+
+/**
+ * Most blocks that are asked for one by one; the list of more would outweigh what it saves, and a hostile
+ * geometry can have 2^31 of them.
+ */
+enum { CAT_BLOCK_LIST_MAX = 1 << 16 };
+
+typedef struct cat_chunk {
+    blosc2_view view;
+    const uint8_t *decoded; /* all of it, in the worker's `chunk`, if its blocks are not the array's; else NULL */
+    int32_t block_bytes;    /* the array's */
+} cat_chunk;
+
+/**
+ * View chunk `number`, checking that it has the array's chunk size.
+ *
+ * @param blocks  The blocks that will be read, ascending; NULL for all.
+ * @param out     Valid until the worker opens another chunk, or a chunk is replaced.
+ */
+int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,
+                   cat_worker *worker, cat_chunk *out);
+
+/** The item that the whole chunk repeats, if that is known without decoding; else NULL. May use the worker's `block`. */
+const uint8_t *cat_chunk_repeated_item(const cat_chunk *chunk, int32_t item_bytes, cat_worker *worker);
+
+/** Bring block `block` of the array to `out`. */
+int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_worker *worker);
+
+#endif

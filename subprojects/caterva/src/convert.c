@@ -1,0 +1,343 @@
+/** Arrays into others: a copy of other chunks or parameters, and the same array without its axes of length 1. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "checked.h"
+#include "chunk.h"
+#include "copy_box.h"
+#include "internal.h"
+#include "metadata.h"
+
+/* ------------------------------------------------------------------ copy */
+
+typedef struct copy_job {
+    caterva_array *from;
+    caterva_array *to;
+    cat_crew crew;                       /* of `from` */
+    cat_scratch boxes[CAT_MAX_THREADS]; /* a chunk without padding, for each thread */
+} copy_job;
+
+static bool same_geometry(const caterva_geometry *a, const caterva_geometry *b)
+{
+    if (a->ndim != b->ndim || a->item_bytes != b->item_bytes) return false;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] != b->shape[d] || a->chunks[d] != b->chunks[d] || a->blocks[d] != b->blocks[d]) return false;
+    }
+    return true;
+}
+
+static bool same_cparams(const blosc2_cparams *a, const blosc2_cparams *b)
+{
+    return a->item_bytes == b->item_bytes && a->codec == b->codec && a->clevel == b->clevel && a->split == b->split &&
+           a->use_dict == b->use_dict && memcmp(a->filters, b->filters, sizeof a->filters) == 0 &&
+           memcmp(a->filters_meta, b->filters_meta, sizeof a->filters_meta) == 0;
+}
+
+static bool reads_as_zeros(const blosc2_view *view)
+{
+    return view->special == BLOSC2_SPECIAL_ZEROS || view->special == BLOSC2_SPECIAL_UNINIT;
+}
+
+/** All of chunk `number` of an array, as a selection. */
+static void select_chunk(const cat_layout *layout, int64_t number, caterva_selection *out)
+{
+    int64_t index[CATERVA_MAX_NDIM];
+    cat_unravel(layout->ndim, layout->chunk_grid, number, index);
+    for (int d = 0; d < layout->ndim; d++) {
+        out->start[d] = index[d] * layout->chunk[d];
+        out->count[d] = cat_min_i64(layout->chunk[d], layout->shape[d] - out->start[d]);
+        out->step[d] = 1;
+    }
+}
+
+/** Whether no chunk under a selection holds anything: then nothing need be read, however large it is. */
+static int find_zeros(caterva_array *array, const caterva_selection *selection, cat_worker *worker, bool *zeros)
+{
+    static const int32_t no_blocks[1];
+    const cat_layout *layout = &array->layout;
+    int64_t unused[CATERVA_MAX_NDIM] = {0};
+    cat_run runs[CATERVA_MAX_NDIM];
+    cat_overlap chunks;
+    cat_selection_runs(layout->ndim, selection, runs, unused);
+    cat_overlap_init(&chunks, layout->ndim, runs, layout->chunk, layout->chunk_grid, unused);
+    *zeros = true;
+    for (int64_t n = 0; n < chunks.count && *zeros; n++) {
+        cat_part part;
+        blosc2_view view;
+        cat_overlap_part(&chunks, n, &part);
+        int status = blosc2_schunk_view(array->schunk, part.number, no_blocks, 0, worker->workspace, &view);
+        if (status < 0) return status;
+        *zeros = reads_as_zeros(&view);
+    }
+    return BLOSC2_OK;
+}
+
+/** Decode what lies under chunk `index` of the new array, and compress it anew. The chunk is zeros so far. */
+static int recode_chunk(void *context, int thread, int64_t index)
+{
+    copy_job *job = context;
+    const cat_layout *layout = &job->to->layout;
+    caterva_selection chunk;
+    cat_worker *worker;
+    bool zeros;
+    select_chunk(layout, index, &chunk);
+    int status = cat_crew_get(&job->crew, thread, &worker);
+    if (status == BLOSC2_OK) status = find_zeros(job->from, &chunk, worker, &zeros);
+    if (status < 0 || zeros) return status;
+    int64_t strides[CATERVA_MAX_NDIM];
+    cat_strides_c(layout->ndim, chunk.count, layout->item_bytes, strides);
+    cat_scratch *box = &job->boxes[thread];
+    status = cat_scratch_reserve(box, layout->chunk_bytes);
+    if (status == BLOSC2_OK) status = cat_array_read(job->from, &chunk, box->bytes, strides, 1);
+    if (status == BLOSC2_OK) status = cat_array_write(job->to, &chunk, box->bytes, strides, 1);
+    return status;
+}
+
+/** Take chunk `index` over as compressed; both arrays have the same chunks and parameters. */
+static int take_chunk(copy_job *job, int64_t index)
+{
+    cat_worker *worker;
+    blosc2_view view;
+    int status = cat_crew_get(&job->crew, 0, &worker);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_view(job->from->schunk, index, NULL, 0, worker->workspace, &view);
+    }
+    if (status < 0 || reads_as_zeros(&view)) return status;
+    const cat_layout *layout = &job->to->layout;
+    bool fits = view.nbytes == layout->chunk_bytes && view.block_bytes == layout->block_bytes && !view.vl_blocks &&
+                view.header_bytes == BLOSC2_CHUNK_OVERHEAD; /* not a chunk of Blosc1 */
+    if (!fits) return recode_chunk(job, 0, index);
+    return blosc2_schunk_set_chunk(job->to->schunk, index, view.bytes, view.cbytes);
+}
+
+static int copy_chunks(copy_job *job)
+{
+    int64_t count = job->to->layout.chunk_count;
+    bool as_compressed = same_geometry(&job->from->geometry, &job->to->geometry) &&
+                         same_cparams(blosc2_schunk_cparams(job->from->schunk), blosc2_schunk_cparams(job->to->schunk));
+    if (!as_compressed) return blosc2_parallel_for(cat_array_threads(job->to), count, recode_chunk, job);
+    int status = BLOSC2_OK;
+    for (int64_t i = 0; i < count && status == BLOSC2_OK; i++) status = take_chunk(job, i);
+    return status;
+}
+
+static int copy_variable_layer(const blosc2_schunk *from, int index, blosc2_schunk *to)
+{
+    uint8_t *content;
+    blosc2_metalayer layer = {.name = blosc2_schunk_layer_name(from, BLOSC2_LAYER_VARIABLE, index)};
+    int status = blosc2_schunk_layer_content(from, BLOSC2_LAYER_VARIABLE, index, &content, &layer.content_bytes);
+    if (status < 0) return status;
+    layer.content = content;
+    status = blosc2_schunk_set_layer(to, BLOSC2_LAYER_VARIABLE, &layer);
+    blosc2_bytes_free(content);
+    return status;
+}
+
+static int copy_variable_layers(const blosc2_schunk *from, blosc2_schunk *to)
+{
+    int count = blosc2_schunk_layer_count(from, BLOSC2_LAYER_VARIABLE), status = BLOSC2_OK;
+    for (int i = 0; i < count && status == BLOSC2_OK; i++) status = copy_variable_layer(from, i, to);
+    return status;
+}
+
+static int copy_into(caterva_array *from, caterva_array *to)
+{
+    copy_job *job = calloc(1, sizeof *job);
+    if (!job) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a copy's work");
+    *job = (copy_job){.from = from, .to = to, .crew = {.pool = &from->workers}};
+    int status = copy_variable_layers(from->schunk, to->schunk);
+    if (status == BLOSC2_OK) status = copy_chunks(job);
+    cat_crew_dismiss(&job->crew);
+    for (int i = 0; i < CAT_MAX_THREADS; i++) cat_scratch_free(&job->boxes[i]);
+    free(job);
+    return status;
+}
+
+static int check_shape(const caterva_geometry *from, const caterva_geometry *to)
+{
+    bool same = from->ndim == to->ndim && from->item_bytes == to->item_bytes;
+    for (int d = 0; same && d < from->ndim; d++) same = from->shape[d] == to->shape[d];
+    return same ? BLOSC2_OK : blosc2_fail(BLOSC2_E_ARGUMENT, "copy: shape or item size is not the source's");
+}
+
+int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out)
+{
+    caterva_options empty = *options;
+    caterva_array *to = NULL;
+    empty.fill = CATERVA_FILL_ZEROS; /* the source's fill value comes with its layers */
+    cat_lock_share(&from->lock);
+    int status = check_shape(&from->geometry, &options->geometry);
+    if (status == BLOSC2_OK) status = caterva_array_create(&empty, &to);
+    if (status == BLOSC2_OK) status = copy_into(from, to);
+    cat_lock_release(&from->lock);
+    if (status < 0) {
+        caterva_array_free(to);
+        return status;
+    }
+    *out = to;
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ squeeze */
+
+/** An encoded chunk in memory. */
+typedef struct kept_chunk {
+    int64_t number;
+    int32_t cbytes;
+    uint8_t *bytes; /* owned */
+} kept_chunk;
+
+typedef struct squeeze_job {
+    caterva_array *array;
+    caterva_geometry geometry;
+    cat_layout layout;          /* of `geometry` */
+    int axes[CATERVA_MAX_NDIM]; /* the old axis of each one that stays */
+    cat_worker *worker;
+    cat_scratch block;          /* a new block */
+    kept_chunk *chunks;         /* the new chunks, but those of zeros */
+    int64_t count, room;
+} squeeze_job;
+
+/** Drop the axes of length 1. */
+static void squeeze_geometry(const caterva_geometry *from, squeeze_job *job)
+{
+    caterva_geometry *to = &job->geometry;
+    *to = (caterva_geometry){.item_bytes = from->item_bytes};
+    for (int d = 0; d < from->ndim; d++) {
+        if (from->shape[d] == 1) continue;
+        job->axes[to->ndim] = d;
+        to->shape[to->ndim] = from->shape[d];
+        to->chunks[to->ndim] = from->chunks[d];
+        to->blocks[to->ndim] = from->blocks[d];
+        to->ndim++;
+    }
+}
+
+/** Fill new block `number` with index 0 of the dropped axes. */
+static int squeeze_block(squeeze_job *job, const cat_chunk *old, int32_t number)
+{
+    const cat_layout *from = &job->array->layout, *to = &job->layout;
+    int64_t index[CATERVA_MAX_NDIM], weights[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM], old_number = 0;
+    cat_unravel(to->ndim, to->block_grid, number, index);
+    cat_strides_c(from->ndim, from->block_grid, 1, weights);
+    for (int d = 0; d < to->ndim; d++) {
+        old_number += index[d] * weights[job->axes[d]];
+        strides[d] = from->block_strides[job->axes[d]];
+    }
+    int status = cat_chunk_read_block(old, (int32_t)old_number, job->worker->block.bytes, job->worker);
+    if (status < 0) return status;
+    cat_copy_box(to->ndim, to->block, to->item_bytes, job->block.bytes, to->block_strides, job->worker->block.bytes,
+                 strides);
+    return BLOSC2_OK;
+}
+
+static int keep_chunk(squeeze_job *job, int64_t number, const uint8_t *bytes, int32_t cbytes)
+{
+    if (job->count == job->room) {
+        int64_t room = job->room ? 2 * job->room : 16;
+        kept_chunk *grown = realloc(job->chunks, (size_t)room * sizeof *grown);
+        if (!grown) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a list of chunks");
+        job->chunks = grown;
+        job->room = room;
+    }
+    uint8_t *copy = malloc((size_t)cbytes);
+    if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk");
+    memcpy(copy, bytes, (size_t)cbytes);
+    job->chunks[job->count++] = (kept_chunk){number, cbytes, copy};
+    return BLOSC2_OK;
+}
+
+static int squeeze_chunk(squeeze_job *job, int64_t number)
+{
+    const cat_layout *to = &job->layout;
+    blosc2_builder *builder = job->worker->builder;
+    blosc2_workspace *workspace = job->worker->workspace;
+    const uint8_t *bytes;
+    int32_t cbytes;
+    cat_chunk old;
+    int status = cat_chunk_open(job->array, number, NULL, 0, job->worker, &old);
+    if (status < 0 || reads_as_zeros(&old.view)) return status;
+    status = blosc2_builder_start(builder, to->chunk_bytes, to->block_bytes);
+    for (int32_t i = 0; i < to->block_count && status == BLOSC2_OK; i++) {
+        status = squeeze_block(job, &old, i);
+        if (status == BLOSC2_OK) status = blosc2_builder_encode_block(builder, i, job->block.bytes, workspace);
+    }
+    if (status == BLOSC2_OK) status = blosc2_builder_finish(builder, &bytes, &cbytes, workspace);
+    return status == BLOSC2_OK ? keep_chunk(job, number, bytes, cbytes) : status;
+}
+
+static int prepare_worker(squeeze_job *job, cat_crew *crew)
+{
+    int status = cat_crew_get(crew, 0, &job->worker);
+    if (status == BLOSC2_OK && !job->worker->builder) {
+        status = blosc2_builder_create(blosc2_schunk_cparams(job->array->schunk), &job->worker->builder);
+    }
+    if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->worker->block, job->array->layout.block_bytes);
+    if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->block, job->layout.block_bytes);
+    return status;
+}
+
+/** Make all chunks anew, smaller. They wait in memory, compressed, until the old ones can go. */
+static int squeeze_chunks(squeeze_job *job)
+{
+    blosc2_schunk *schunk = job->array->schunk;
+    int64_t count = job->layout.chunk_count;
+    cat_crew crew = {.pool = &job->array->workers};
+    int status = prepare_worker(job, &crew);
+    for (int64_t i = 0; i < count && status == BLOSC2_OK; i++) status = squeeze_chunk(job, i);
+    cat_crew_dismiss(&crew);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_reset(schunk, job->layout.chunk_bytes, job->layout.block_bytes, count);
+    }
+    for (int64_t i = 0; i < job->count; i++) {
+        const kept_chunk *chunk = &job->chunks[i];
+        if (status == BLOSC2_OK) status = blosc2_schunk_set_chunk(schunk, chunk->number, chunk->bytes, chunk->cbytes);
+        free(chunk->bytes);
+    }
+    free(job->chunks);
+    cat_scratch_free(&job->block);
+    return status;
+}
+
+/** Rewrite the geometry layers that are there: those that old files lack cannot be added to a header. */
+static int set_geometry_layers(caterva_array *array, const caterva_geometry *geometry)
+{
+    int status = BLOSC2_OK;
+    for (int k = CAT_METADATA_CATERVA; k <= CAT_METADATA_B2ND && status == BLOSC2_OK; k++) {
+        cat_metadata_kind kind = (cat_metadata_kind)k;
+        const char *name = cat_metadata_name(kind);
+        if (blosc2_schunk_find_layer(array->schunk, BLOSC2_LAYER_FIXED, name) < 0) continue;
+        int64_t size = cat_metadata_size(kind, geometry->ndim, array->dtype);
+        uint8_t *content = malloc((size_t)size);
+        if (!content) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a metalayer");
+        cat_metadata_build(kind, geometry, array->dtype, content);
+        blosc2_metalayer layer = {name, content, (int32_t)size};
+        status = blosc2_schunk_set_layer(array->schunk, BLOSC2_LAYER_FIXED, &layer);
+        free(content);
+    }
+    return status;
+}
+
+static int squeeze(caterva_array *array)
+{
+    squeeze_job job = {.array = array};
+    squeeze_geometry(&array->geometry, &job);
+    if (job.geometry.ndim == array->geometry.ndim) return BLOSC2_OK;
+    int status = cat_layout_init(&job.geometry, BLOSC2_E_ARGUMENT, &job.layout);
+    cat_change change;
+    if (status == BLOSC2_OK) status = cat_change_enter(array, &change);
+    if (status < 0) return status;
+    /* A chunk keeps its bytes if none of its padding lay along the axes that go. */
+    if (job.layout.chunk_bytes != array->layout.chunk_bytes) status = squeeze_chunks(&job);
+    if (status == BLOSC2_OK) status = set_geometry_layers(array, &job.geometry);
+    if (status == BLOSC2_OK) cat_array_set_geometry(array, &job.geometry);
+    return cat_change_leave(array, change, status);
+}
+
+int caterva_array_squeeze(caterva_array *array)
+{
+    cat_lock_own(&array->lock);
+    int status = squeeze(array);
+    cat_lock_release(&array->lock);
+    return status;
+}

@@ -1,0 +1,140 @@
+#include "copy_box.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef struct axis {
+    int64_t count;
+    int64_t to; /* strides in bytes */
+    int64_t from;
+} axis;
+
+/** Copies the items along one axis. */
+typedef void row_fn(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes);
+
+/* A constant size makes memcpy one or two moves. */
+#define FIXED_ROW(bytes)                                                                                     \
+    static void row_##bytes(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)          \
+    {                                                                                                        \
+        (void)item_bytes;                                                                                    \
+        int64_t count = along->count, to_stride = along->to, from_stride = along->from;                      \
+        for (int64_t i = 0; i < count; i++) memcpy(to + i * to_stride, from + i * from_stride, bytes);       \
+    }
+
+FIXED_ROW(1)
+FIXED_ROW(2)
+FIXED_ROW(4)
+FIXED_ROW(8)
+FIXED_ROW(16)
+
+static void row_any(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
+{
+    for (int64_t i = 0; i < along->count; i++) memcpy(to + i * along->to, from + i * along->from, item_bytes);
+}
+
+/** One item over and over into contiguous memory: by a pattern that doubles until it is worth a memcpy. */
+static void row_fill(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
+{
+    const size_t pattern_bytes = 4096; /* stays in L1 */
+    size_t longest = item_bytes < pattern_bytes ? pattern_bytes / item_bytes * item_bytes : item_bytes;
+    size_t total = (size_t)along->count * item_bytes;
+    memcpy(to, from, item_bytes);
+    for (size_t done = item_bytes, piece; done < total; done += piece) {
+        piece = done < longest ? done : longest;
+        if (piece > total - done) piece = total - done;
+        memcpy(to + done, to, piece);
+    }
+}
+
+static row_fn *choose_row(const axis *along, int64_t item_bytes)
+{
+    if (along->from == 0 && along->to == item_bytes) return row_fill;
+    switch (item_bytes) {
+    case 1: return row_1;
+    case 2: return row_2;
+    case 4: return row_4;
+    case 8: return row_8;
+    case 16: return row_16;
+    default: return row_any;
+    }
+}
+
+/** Make one axis of two neighbours wherever both memories walk them as one. @return The number left. */
+static int merge(axis *axes, int ndim)
+{
+    int left = 0;
+    for (int d = 0; d < ndim; d++) {
+        axis inner = axes[d];
+        axis *outer = left > 0 ? &axes[left - 1] : NULL;
+        if (outer && outer->to == inner.to * inner.count && outer->from == inner.from * inner.count) {
+            *outer = (axis){outer->count * inner.count, inner.to, inner.from};
+        } else {
+            axes[left++] = inner;
+        }
+    }
+    return left;
+}
+
+/** Row by row, the last axis being the row. */
+static void copy_rows(const axis *axes, int ndim, size_t item_bytes, uint8_t *to, const uint8_t *from)
+{
+    int64_t index[CATERVA_MAX_NDIM] = {0};
+    const axis *along = &axes[ndim - 1];
+    row_fn *row = choose_row(along, (int64_t)item_bytes);
+    int64_t to_offset = 0, from_offset = 0; /* pointers would leave their memory at the end of an axis */
+    for (;;) {
+        row(to + to_offset, from + from_offset, along, item_bytes);
+        int d = ndim - 2;
+        for (; d >= 0; d--) {
+            to_offset += axes[d].to;
+            from_offset += axes[d].from;
+            if (++index[d] < axes[d].count) break;
+            to_offset -= axes[d].to * axes[d].count;
+            from_offset -= axes[d].from * axes[d].count;
+            index[d] = 0;
+        }
+        if (d < 0) return;
+    }
+}
+
+void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
+                  const void *from, const int64_t *from_strides)
+{
+    uint8_t *target = to;
+    const uint8_t *source = from;
+    axis axes[CATERVA_MAX_NDIM];
+    int used = 0;
+    for (int d = 0; d < ndim; d++) {
+        if (counts[d] == 0) return;
+        if (counts[d] == 1) continue;
+        axis a = {counts[d], to_strides[d], from_strides[d]};
+        if (a.to < 0) { /* walk it from the other end */
+            target += (a.count - 1) * a.to;
+            source += (a.count - 1) * a.from;
+            a.to = -a.to;
+            a.from = -a.from;
+        }
+        int place = used++; /* ordered by the target's strides: writes go forward, whatever its order */
+        for (; place > 0 && axes[place - 1].to < a.to; place--) axes[place] = axes[place - 1];
+        axes[place] = a;
+    }
+    used = merge(axes, used);
+    if (used > 0 && axes[used - 1].to == item_bytes && axes[used - 1].from == item_bytes) {
+        item_bytes *= axes[--used].count; /* items in a row on both sides are one larger item */
+    }
+    if (used == 0) {
+        memcpy(target, source, (size_t)item_bytes);
+    } else {
+        copy_rows(axes, used, (size_t)item_bytes, target, source);
+    }
+}
+
+bool cat_box_is_contiguous(int ndim, const int64_t *counts, int64_t item_bytes, const int64_t *strides)
+{
+    int64_t stride = item_bytes;
+    for (int d = ndim - 1; d >= 0; d--) {
+        if (counts[d] != 1 && strides[d] != stride) return false;
+        stride *= counts[d];
+    }
+    return true;
+}

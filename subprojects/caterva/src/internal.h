@@ -1,0 +1,61 @@
+/** What an array is made of, and the calls its files share. All of them are made under the array's lock. */
+#ifndef CAT_INTERNAL_H
+#define CAT_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "caterva.h"
+#include "lock.h"
+#include "overlap.h"
+#include "shape.h"
+#include "worker.h"
+
+struct caterva_array {
+    blosc2_schunk *schunk;      /* owned */
+    char *dtype;                /* owned, NUL-terminated */
+    caterva_geometry geometry;
+    cat_layout layout;          /* of `geometry` */
+    caterva_geometry committed; /* what a rollback returns to */
+    bool change_failed;         /* a write of the caller's change failed half-way: it must not be committed */
+    atomic_int threads;
+    cat_lock lock;              /* readers and writers of the array */
+    cat_lock chunks;            /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
+    cat_worker_pool workers;
+};
+
+/** Threads of one call. */
+static inline int cat_array_threads(const caterva_array *array)
+{
+    int threads = caterva_array_threads(array);
+    return threads < CAT_MAX_THREADS ? threads : CAT_MAX_THREADS;
+}
+
+/** Take a checked geometry: array.c. */
+void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry);
+
+/* ------------------------------------------------------------------ changes: change.c */
+
+/** Who ends the change that a call works in. */
+typedef enum cat_change { CAT_CHANGE_OURS, CAT_CHANGE_CALLERS } cat_change;
+
+/** Begin a change unless one is open. */
+int cat_change_enter(caterva_array *array, cat_change *change);
+
+/**
+ * End it with the work's status: commit or roll back our own; a caller's stays open, but once a piece of work
+ * failed in it, it can only be rolled back.
+ */
+int cat_change_leave(caterva_array *array, cat_change change, int status);
+
+/* ------------------------------------------------------------------ boxes: read.c, write.c */
+
+/** caterva_array_read() of a checked selection on `threads` threads. */
+int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out, const int64_t *strides,
+                   int threads);
+
+/** caterva_array_write() of a checked selection inside of a change. */
+int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in, const int64_t *strides,
+                    int threads);
+
+#endif

@@ -1,0 +1,236 @@
+/**
+ * Writing: each touched chunk is built anew from its blocks. Those that the selection covers are gathered from the
+ * caller's memory, those that it touches in part are decoded first, and all others keep their compressed bytes.
+ */
+#include <string.h>
+
+#include "checked.h"
+#include "chunk.h"
+#include "copy_box.h"
+#include "internal.h"
+
+typedef struct write_job {
+    caterva_array *array;
+    const uint8_t *in;                 /* first item of the runs */
+    cat_run runs[CATERVA_MAX_NDIM];
+    int64_t strides[CATERVA_MAX_NDIM]; /* of `in` */
+    cat_overlap chunks;
+    bool in_fits_blocks;               /* a whole block lies in `in` as it does in a chunk */
+    cat_crew crew;
+} write_job;
+
+/** One chunk on its way from `old` to the builder of a worker. */
+typedef struct chunk_job {
+    const write_job *write;
+    cat_worker *worker;
+    cat_part part;
+    cat_overlap blocks;
+    int64_t extent[CATERVA_MAX_NDIM]; /* of the chunk without padding: items that lie in the array */
+    bool covered;                     /* the selection takes all of those */
+    cat_chunk old;                    /* unset if covered */
+} chunk_job;
+
+/** True if the selection takes every item of a block that lies in the array. */
+static bool is_covered(const chunk_job *job, const cat_part *part)
+{
+    const cat_layout *layout = &job->write->array->layout;
+    for (int d = 0; d < layout->ndim; d++) {
+        int64_t start = part->index[d] * layout->block[d];
+        int64_t inside = cat_min_i64(layout->block[d], job->extent[d] - start);
+        if (part->runs[d].count != inside) return false;
+    }
+    return true;
+}
+
+static void lay_over_chunk(chunk_job *job, int64_t n)
+{
+    const cat_layout *layout = &job->write->array->layout;
+    cat_overlap_part(&job->write->chunks, n, &job->part);
+    cat_overlap_init(&job->blocks, layout->ndim, job->part.runs, layout->block, layout->block_grid,
+                     job->write->strides);
+    job->covered = true;
+    for (int d = 0; d < layout->ndim; d++) {
+        int64_t start = job->part.index[d] * layout->chunk[d];
+        job->extent[d] = cat_min_i64(layout->chunk[d], layout->shape[d] - start);
+        if (job->part.runs[d].count != job->extent[d]) job->covered = false;
+    }
+}
+
+/** Write the numbers of all blocks whose old content is needed. @return How many. */
+static int32_t list_old_blocks(const chunk_job *job, int32_t *list)
+{
+    int32_t count = 0, next = 0;
+    for (int64_t n = 0; n < job->blocks.count; n++) {
+        cat_part part;
+        cat_overlap_part(&job->blocks, n, &part);
+        while (next < part.number) list[count++] = next++;
+        if (!is_covered(job, &part)) list[count++] = next;
+        next++;
+    }
+    while (next < job->write->array->layout.block_count) list[count++] = next++;
+    return count;
+}
+
+static int open_old(chunk_job *job)
+{
+    const caterva_array *array = job->write->array;
+    int32_t block_count = array->layout.block_count, listed = 0;
+    const int32_t *list = NULL;
+    if (block_count <= CAT_BLOCK_LIST_MAX) {
+        int status = cat_scratch_reserve(&job->worker->list, block_count * (int64_t)sizeof(int32_t));
+        if (status < 0) return status;
+        int32_t *room = (int32_t *)(void *)job->worker->list.bytes;
+        listed = list_old_blocks(job, room);
+        list = room;
+    }
+    return cat_chunk_open(array, job->part.number, list, listed, job->worker, &job->old);
+}
+
+/** A block outside of the selection. */
+static int keep_block(const chunk_job *job, int32_t block)
+{
+    const cat_layout *layout = &job->write->array->layout;
+    cat_worker *worker = job->worker;
+    if (job->covered) { /* all of it is padding */
+        memset(worker->block.bytes, 0, (size_t)layout->block_bytes);
+        return blosc2_builder_encode_block(worker->builder, block, worker->block.bytes, worker->workspace);
+    }
+    if (job->old.decoded) {
+        const uint8_t *content = job->old.decoded + (size_t)block * (size_t)layout->block_bytes;
+        return blosc2_builder_encode_block(worker->builder, block, content, worker->workspace);
+    }
+    return blosc2_builder_copy_block(worker->builder, block, &job->old.view, worker->workspace);
+}
+
+/** Copy the caller's items into their block. */
+static void scatter_part(const write_job *write, const cat_part *part, uint8_t *block, const uint8_t *in)
+{
+    const cat_layout *layout = &write->array->layout;
+    int64_t counts[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM];
+    int64_t first = cat_part_box(part, layout->ndim, layout->block_strides, counts, strides);
+    cat_copy_box(layout->ndim, counts, layout->item_bytes, block + first, strides, in, write->strides);
+}
+
+/** A block that the selection touches. */
+static int change_block(const chunk_job *job, const cat_part *part)
+{
+    const write_job *write = job->write;
+    const cat_layout *layout = &write->array->layout;
+    cat_worker *worker = job->worker;
+    const uint8_t *in = write->in + job->part.offset + part->offset;
+    int32_t block = (int32_t)part->number;
+    bool whole = cat_part_is_tile(part, layout->ndim, layout->block);
+    if (whole && write->in_fits_blocks) {
+        return blosc2_builder_encode_block(worker->builder, block, in, worker->workspace);
+    }
+    if (!whole && !is_covered(job, part)) {
+        int status = cat_chunk_read_block(&job->old, block, worker->block.bytes, worker);
+        if (status < 0) return status;
+    } else if (!whole) {
+        memset(worker->block.bytes, 0, (size_t)layout->block_bytes); /* padding */
+    }
+    scatter_part(write, part, worker->block.bytes, in);
+    return blosc2_builder_encode_block(worker->builder, block, worker->block.bytes, worker->workspace);
+}
+
+static int build_blocks(const chunk_job *job)
+{
+    const cat_layout *layout = &job->write->array->layout;
+    int status = blosc2_builder_start(job->worker->builder, layout->chunk_bytes, layout->block_bytes);
+    int32_t next = 0;
+    for (int64_t n = 0; n < job->blocks.count && status == BLOSC2_OK; n++) {
+        cat_part part;
+        cat_overlap_part(&job->blocks, n, &part);
+        for (; next < part.number && status == BLOSC2_OK; next++) status = keep_block(job, next);
+        if (status == BLOSC2_OK) status = change_block(job, &part);
+        next++;
+    }
+    for (; next < layout->block_count && status == BLOSC2_OK; next++) status = keep_block(job, next);
+    return status;
+}
+
+/** Build the new chunk, which the builder keeps. */
+static int build_chunk(chunk_job *job, const uint8_t **bytes, int32_t *cbytes)
+{
+    cat_lock *chunks = &job->write->array->chunks;
+    int status = BLOSC2_OK;
+    if (!job->covered) { /* replacing another chunk would pull the view away */
+        cat_lock_share(chunks);
+        status = open_old(job);
+    }
+    if (status == BLOSC2_OK) status = build_blocks(job);
+    if (!job->covered) cat_lock_release(chunks);
+    if (status < 0) return status;
+    return blosc2_builder_finish(job->worker->builder, bytes, cbytes, job->worker->workspace);
+}
+
+static int get_worker(write_job *job, int thread, cat_worker **out)
+{
+    int status = cat_crew_get(&job->crew, thread, out);
+    if (status == BLOSC2_OK && !(*out)->builder) {
+        status = blosc2_builder_create(blosc2_schunk_cparams(job->array->schunk), &(*out)->builder);
+    }
+    if (status == BLOSC2_OK) status = cat_scratch_reserve(&(*out)->block, job->array->layout.block_bytes);
+    return status;
+}
+
+static int write_chunk(void *context, int thread, int64_t index)
+{
+    write_job *write = context;
+    caterva_array *array = write->array;
+    chunk_job job = {.write = write};
+    const uint8_t *bytes;
+    int32_t cbytes;
+    int status = get_worker(write, thread, &job.worker);
+    if (status < 0) return status;
+    lay_over_chunk(&job, index);
+    status = build_chunk(&job, &bytes, &cbytes);
+    if (status < 0) return status;
+    cat_lock_own(&array->chunks);
+    status = blosc2_schunk_set_chunk(array->schunk, job.part.number, bytes, cbytes);
+    cat_lock_release(&array->chunks);
+    return status;
+}
+
+int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in, const int64_t *strides,
+                    int threads)
+{
+    const cat_layout *layout = &array->layout;
+    if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
+    write_job job = {.array = array, .in = in, .crew = {.pool = &array->workers}};
+    for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
+    job.in += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
+    job.in_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
+    cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
+    int status = BLOSC2_OK;
+    if (threads > 1 && job.chunks.count > 1) {
+        status = blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
+    } else {
+        for (int64_t n = 0; n < job.chunks.count && status == BLOSC2_OK; n++) status = write_chunk(&job, 0, n);
+    }
+    cat_crew_dismiss(&job.crew);
+    return status;
+}
+
+static int write_in_change(caterva_array *array, const caterva_selection *selection, const void *in,
+                           const int64_t *strides)
+{
+    cat_change change;
+    int status = cat_change_enter(array, &change);
+    if (status < 0) return status;
+    status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
+    return cat_change_leave(array, change, status);
+}
+
+int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
+                        const int64_t *strides)
+{
+    cat_lock_own(&array->lock);
+    int ndim = array->layout.ndim;
+    int status = cat_selection_check(ndim, array->layout.shape, selection);
+    if (status == BLOSC2_OK && cat_selection_items(ndim, selection) > 0) {
+        status = write_in_change(array, selection, in, strides);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}

@@ -1,0 +1,52 @@
+"""The build names every source, and makes one extension module that shows its init function only."""
+
+import importlib.machinery
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import caterva
+from caterva import _core
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("library", ["c-blosc2", "caterva"])
+def test_every_c_source_and_test_is_built(library):
+    folder = ROOT / "subprojects" / library
+    build = (folder / "meson.build").read_text()
+    kernels = set(folder.glob("src/filters/kernels/*.c"))
+    for path in set(folder.glob("src/**/*.c")) - kernels:
+        assert f"'{path.relative_to(folder).as_posix()}'" in build
+    for path in kernels:
+        assert f"['{path.stem}', [" in build
+    tests = re.search(r"foreach name : \[(.*?)\]", build, re.DOTALL)[1]
+    for path in folder.glob("tests/test_*.c"):
+        assert f"'{path.stem.removeprefix('test_')}'" in tests
+
+
+def test_every_python_module_is_installed():
+    build = (ROOT / "caterva" / "meson.build").read_text()
+    for path in (ROOT / "caterva").glob("*.py*"):
+        if path.suffix in {".py", ".pyi"} and path.name != "_version.py":
+            assert f"'{path.name}'" in build
+
+
+def test_the_version_is_that_of_the_file():
+    assert caterva.__version__ == (ROOT / "VERSION").read_text().strip()
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")
+def test_the_extension_exports_its_init_function_only():
+    command = ["nm", "-D", "--defined-only", _core.__file__]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert [line.split()[-1].partition("@")[0] for line in shown.splitlines()] == ["PyInit__core"]
+
+
+def test_core_is_the_only_extension_module():
+    core = Path(_core.__file__)
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    assert [path for path in core.parent.rglob("*") if path.name.endswith(suffixes)] == [core]

@@ -1,0 +1,258 @@
+"""Damaged files of every kind: opened, read and changed, they give data or a documented error, nothing else.
+
+Data may be wrong where nothing in the format can tell; a crash, a hang, or another exception may not be. The
+flips run in a process of their own, with limits on time and memory: `python test_hostile.py KIND FOLDER`.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "reference")]
+
+import support
+
+import caterva as cat
+from caterva import _core
+
+DOCUMENTED = (
+    cat.CorruptDataError,
+    cat.UnsupportedFormatError,
+    cat.CodecError,
+    cat.StorageError,
+)
+FLIPS = (0x01, 0x80, 0xFF)
+QUICK = os.environ.get("CATERVA_TEST_PROFILE") == "quick"
+SHAPE, CHUNKS, BLOCKS = (9, 7), (4, 5), (2, 3)
+
+
+def array_bytes(**kwargs) -> bytes:
+    data = np.arange(63, dtype="<i4").reshape(SHAPE) // 5
+    array = cat.asarray(data, chunks=CHUNKS, blocks=BLOCKS, meta={"note": b"abc"}, **kwargs)
+    array.vlmeta["layer"] = b"content " * 9
+    array[0, 0] = 1_000_000  # gaps and an index out of order
+    return array.to_bytes()
+
+
+def golden(prefix: str) -> bytes:
+    return next(support.GOLDEN.glob(prefix)).read_bytes()
+
+
+FRAMES = {
+    **{codec.name.lower(): lambda codec=codec: array_bytes(codec=codec) for codec in cat.Codec},
+    "delta": lambda: array_bytes(filters=[3, 1]),
+    "bitshuffle": lambda: array_bytes(filters=[2]),
+    "zeros": lambda: cat.zeros(SHAPE, 4, chunks=CHUNKS, blocks=BLOCKS).to_bytes(),
+    "full": lambda: cat.full(SHAPE, b"pepe", chunks=CHUNKS, blocks=BLOCKS).to_bytes(),
+    "scalar": lambda: cat.asarray(np.array(5.5), chunks=(), blocks=()).to_bytes(),
+    "caterva": lambda: golden("c060_lz4_shuffle_seq*"),
+    "resized": lambda: golden("N_resized_c*"),
+}
+CHUNK_VECTORS = [
+    "A_blosclz_shuffle_c9_t4",
+    "A_lz4_shuffle_c9_t4",
+    "A_lz4_delta_c5_t4",
+    "K_blosc1_blosclz_s2_t3_n40",
+]
+
+
+def exercise(array) -> None:
+    """Read an array in several ways, then change it."""
+    corner = (0,) * array.ndim if all(array.shape) else ...
+    array[corner]
+    if array.nbytes <= 2**24:
+        array[...]
+        array[(slice(None, None, -2),) * array.ndim]
+    repr(array.info), array.cratio, dict(array.meta.items()), dict(array.vlmeta.items())
+    array[corner] = array[corner]
+    array.vlmeta["more"] = b"x"
+    if array.nbytes <= 2**24:
+        cat.from_bytes(array.to_bytes())
+
+
+def survives(work, *arguments) -> None:
+    with contextlib.suppress(DOCUMENTED):
+        work(*arguments)
+
+
+def from_bytes(frame: bytes) -> None:
+    exercise(cat.from_bytes(frame))
+
+
+def schunk(frame: bytes) -> None:
+    handle = _core.SChunkHandle.from_bytes(frame)
+    handle.layers(0), handle.layers(1)
+    for number in range(min(handle.nchunks, 100)):
+        handle.decode_chunk(number)
+
+
+def flips(content: bytes, every: int = 1):
+    """(description, damaged copy) for every byte and each way to flip it."""
+    for position in range(0, len(content), every):
+        for flip in FLIPS:
+            damaged = bytearray(content)
+            damaged[position] ^= flip
+            yield f"byte {position} ^ {flip:#x}", bytes(damaged)
+
+
+def scrambles(content: bytes, count: int):
+    """Several bytes at once, and pieces moved: what single flips do not reach."""
+    chance = random.Random(len(content))
+    for turn in range(count):
+        damaged = bytearray(content)
+        for _ in range(chance.randint(2, 5)):
+            at, size = chance.randrange(len(content)), chance.choice([1, 2, 4, 8])
+            filler = chance.choice(
+                [b"\xff" * size, bytes(size), b"\x7f" + b"\xff" * (size - 1), b"\x80" + bytes(size - 1)]
+            )
+            damaged[at : at + size] = filler[: len(content) - at]
+        yield f"scramble {turn}", bytes(damaged)
+
+
+def run_frame(name: str, report) -> None:
+    content = FRAMES[name]()
+    for what, damaged in [*flips(content, 2 if QUICK else 1), *scrambles(content, 300 if QUICK else 1500)]:
+        report(what)
+        survives(from_bytes, damaged)
+        survives(schunk, damaged)
+
+
+def run_chunk(name: str, report) -> None:
+    content = golden(name + ".chunk")
+    for what, damaged in [*flips(content), *scrambles(content, 500 if QUICK else 3000)]:
+        report(what)
+        survives(_core.decode_chunk, damaged, 0, 2**22)
+
+
+def run_directory(folder: Path, report) -> None:
+    """Flip bytes of each file of a sparse frame, one at a time."""
+    path = folder / "sparse.b2nd"
+    data = np.arange(63, dtype="<i4").reshape(SHAPE)
+    cat.asarray(data, chunks=CHUNKS, blocks=BLOCKS, urlpath=str(path), contiguous=False)
+    pristine = {entry: entry.read_bytes() for entry in path.iterdir()}
+    for entry, content in pristine.items():
+        for what, damaged in flips(content, 5 if QUICK else 2):
+            report(f"{entry.name}: {what}")
+            entry.write_bytes(damaged)
+            survives(lambda: exercise(cat.open(str(path))))
+            if {other.name for other in path.iterdir()} != {other.name for other in pristine}:
+                shutil.rmtree(path)
+                path.mkdir()
+            for other, whole in pristine.items():
+                if not other.exists() or other.read_bytes() != whole:
+                    other.write_bytes(whole)
+
+
+def run_file(folder: Path, report) -> None:
+    """The same on a file that is opened for changes."""
+    path = folder / "frame.b2nd"
+    content = array_bytes()
+    for what, damaged in flips(content, 5 if QUICK else 2):
+        report(what)
+        path.write_bytes(damaged)
+        survives(lambda: exercise(cat.open(str(path))))
+
+
+KINDS = [*FRAMES, *CHUNK_VECTORS, "directory", "file"]
+
+
+def main(kind: str, folder: Path) -> None:
+    last = folder / "last"
+
+    def report(what):  # the parent shows it if this process dies
+        last.write_text(what)
+
+    if kind in FRAMES:
+        run_frame(kind, report)
+    elif kind in CHUNK_VECTORS:
+        run_chunk(kind, report)
+    else:
+        {"directory": run_directory, "file": run_file}[kind](folder, report)
+
+
+def limit() -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if "asan" not in os.environ.get("LD_PRELOAD", ""):  # it maps terabytes
+        resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flipped_bytes_never_crash_hang_or_raise_anything_else(kind, tmp_path):
+    command = [sys.executable, "-P", __file__, kind, str(tmp_path)]
+    preexec = limit if sys.platform != "win32" else None
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, preexec_fn=preexec)
+    last = (tmp_path / "last").read_text() if (tmp_path / "last").exists() else "nothing yet"
+    assert done.returncode == 0, f"{kind}: {last}: status {done.returncode}\n{done.stderr[-3000:]}"
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_a_truncated_frame_is_corrupt_at_every_length(kind, path):
+    content = FRAMES[kind]()
+    for length in range(len(content)):
+        with pytest.raises(cat.CorruptDataError):
+            cat.from_bytes(content[:length])
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(cat.CorruptDataError, match=path.name):
+            cat.open(str(path), mode="r")
+
+
+@pytest.mark.parametrize("kind", CHUNK_VECTORS)
+def test_a_truncated_chunk_is_corrupt_at_every_length(kind):
+    content = golden(kind + ".chunk")
+    for length in range(len(content)):
+        with pytest.raises(cat.CorruptDataError):
+            _core.decode_chunk(content[:length])
+
+
+def test_a_missing_or_cut_file_of_a_directory_is_corrupt(path):
+    data = np.arange(63, dtype="<i4").reshape(SHAPE)
+    cat.asarray(data, chunks=CHUNKS, blocks=BLOCKS, urlpath=str(path), contiguous=False)
+    for entry in sorted(path.iterdir()):
+        content = entry.read_bytes()
+        for damaged in (None, b"", content[:-1], content[:20]):
+            entry.unlink() if damaged is None else entry.write_bytes(damaged)
+            with pytest.raises(cat.CorruptDataError, match=entry.name):
+                cat.open(str(path), mode="r")[...]
+        entry.write_bytes(content)
+    np.testing.assert_array_equal(np.asarray(cat.open(str(path))[...]), data)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links")
+def test_a_directory_is_not_left_by_symbolic_links(path, tmp_path):
+    data = np.arange(63, dtype="<i4").reshape(SHAPE)
+    cat.asarray(data, chunks=CHUNKS, blocks=BLOCKS, urlpath=str(path), contiguous=False)
+    chunk = sorted(path.glob("*.chunk"))[0]
+    outside = tmp_path / "outside"
+    chunk.rename(outside)
+    chunk.symlink_to(outside)
+    with pytest.raises((cat.CorruptDataError, cat.StorageError)):
+        cat.open(str(path), mode="r")[...]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="special files")
+def test_special_files_are_refused_without_waiting(tmp_path):
+    for make, name in [(os.mkfifo, "fifo")]:
+        target = tmp_path / name
+        make(target)
+        command = [
+            sys.executable,
+            "-c",
+            "import sys, caterva; caterva.open(sys.argv[1], mode='r')",
+            str(target),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and "Error" in done.stderr.splitlines()[-1]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
