@@ -144,6 +144,9 @@ cdef object exception_of(int status):
     message = (<bytes>blosc2_last_error()).decode("utf-8", "replace")
     cdef int os_error = blosc2_last_os_error()
     if issubclass(exception, OSError) and os_error:
+        builtin = type(OSError(os_error, message))  # PermissionError, NotADirectoryError ... where there is one
+        if builtin is not OSError:
+            exception = builtin
         return exception(os_error, message, os.fsdecode(<bytes>blosc2_last_path()))
     if exception is FileNotFoundError:  # a metalayer, not a file
         return KeyError(message)

@@ -68,7 +68,7 @@ def read(scan: np.ndarray, array: cat.NDArray) -> None:
     keys["everything"] = np.s_[:, :, :, :]
     for name, key in keys.items():
         took = milliseconds(lambda key=key: array[key])
-        print(f"  {name:21} shape {scan[key].shape!s:17} {took:7.3f} ms, {check(array[key], scan[key])}")
+        print(f"  {name:22} shape {scan[key].shape!s:17} {took:7.3f} ms, {check(array[key], scan[key])}")
 
 
 def update(scan: np.ndarray, b2nd: Path) -> None:

@@ -199,7 +199,7 @@ PATHS = [
     bad(
         "parent is a file",
         lambda d: cat.zeros((5,), 4, urlpath=str(d / "text" / "a.b2nd")),
-        NotADirectoryError,
+        cat.StorageError,
         "a.b2nd",
     ),
     bad("number as path", lambda d: cat.zeros((5,), 4, urlpath=5), TypeError, "5"),

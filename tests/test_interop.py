@@ -51,16 +51,17 @@ SHAPES = {  # shape, chunks, blocks: nothing divides
 }
 
 
-def matrix():
+def matrix() -> list:
     """Every codec x pipeline x item size; homes and numbers of axes take turns."""
     turns = itertools.cycle(itertools.product(HOMES, SHAPES))
+    cases = []
     for codec, pipeline, itemsize in itertools.product(CODECS, PIPELINES, ITEMSIZES):
         if pipeline == "trunc_shuffle" and itemsize not in (4, 8):
             continue
         home, ndim = next(turns)
-        yield pytest.param(
-            codec, pipeline, itemsize, home, ndim, id=f"{codec.name}-{pipeline}-{itemsize}-{home}-{ndim}d"
-        )
+        name = f"{codec.name}-{pipeline}-{itemsize}-{home}-{ndim}d"
+        cases.append(pytest.param(codec, pipeline, itemsize, home, ndim, id=name))
+    return cases
 
 
 def oracle_opens(pipeline: str, itemsize: int) -> bool:
@@ -80,8 +81,8 @@ def kept_bits(items: np.ndarray, pipeline: str) -> bytes:
 def oracle_open(array_or_path):
     """blosc2's array of a path, or of one of ours in memory."""
     if isinstance(array_or_path, cat.NDArray):
-        return blosc2.ndarray_from_cframe(array_or_path.to_bytes())
-    return blosc2.open(str(array_or_path), mode="a", dparams=ONE_THREAD, cparams=ONE_THREAD)
+        return blosc2.ndarray_from_cframe(array_or_path.to_bytes(), copy=True)
+    return blosc2.open(str(array_or_path), mode="a", dparams=ONE_THREAD)
 
 
 def oracle_read(array) -> np.ndarray:

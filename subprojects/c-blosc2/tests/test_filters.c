@@ -1,4 +1,5 @@
-/** Each filter against docs/format/filters.md written out bit by bit, and pipelines of several filters back and forth. */
+/** Each filter against docs/format/filters.md written out bit by bit, and pipelines of several filters back
+ * and forth. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,8 @@
 
 enum { ROOM = 8192 };
 
-static uint8_t original[ROOM], block0[ROOM], wanted[ROOM], a[ROOM], b[ROOM], filtered[ROOM], out[ROOM], scratch[ROOM];
+static uint8_t original[ROOM], block0[ROOM], wanted[ROOM], a[ROOM], b[ROOM], filtered[ROOM], out[ROOM],
+    scratch[ROOM];
 
 static b2_pipeline one(int filter, int meta, int32_t item_bytes)
 {
@@ -18,7 +20,8 @@ static b2_pipeline one(int filter, int meta, int32_t item_bytes)
     return p;
 }
 
-/* ------------------------------------------------------------------ the definitions, as filters.md has them */
+/* ------------------------------------------------------------------ the definitions, as filters.md has them
+ */
 
 static void define_shuffle(const uint8_t *in, uint8_t *result, size_t n, size_t w)
 {
@@ -47,13 +50,18 @@ static void define_bitshuffle(const uint8_t *in, uint8_t *result, size_t n, size
     }
 }
 
-static void define_delta(const uint8_t *in, uint8_t *result, size_t n, size_t typesize, const uint8_t *reference)
+static void define_delta(const uint8_t *in, uint8_t *result, size_t n, size_t typesize,
+                         const uint8_t *reference)
 {
-    size_t u = typesize == 1 || typesize == 2 || typesize == 4 || typesize == 8 ? typesize : typesize % 8 ? 1 : 8;
+    size_t u = typesize == 1 || typesize == 2 || typesize == 4 || typesize == 8 ? typesize
+               : typesize % 8                                                   ? 1
+                                                                                : 8;
     memcpy(result, in, n);
     for (size_t i = 0; i < n / u * u; i++) {
-        if (reference) result[i] = in[i] ^ reference[i];
-        else if (i >= u) result[i] = in[i] ^ in[i - u];
+        if (reference)
+            result[i] = in[i] ^ reference[i];
+        else if (i >= u)
+            result[i] = in[i] ^ in[i - u];
     }
 }
 
@@ -93,9 +101,11 @@ static void check_both_ways(const b2_pipeline *p, size_t n, const uint8_t *refer
     int inside = a[n] == 0xee && b[n] == 0xee && out[n] == 0xee;
     CHECK(right && kept && back && inside);
     if (!(right && kept && back && inside)) {
-        fprintf(stderr, "  codes %d %d %d %d %d %d, item %d, %zu bytes, block %d: forward %d, input %d, backward %d\n",
-                p->codes[0], p->codes[1], p->codes[2], p->codes[3], p->codes[4], p->codes[5], (int)p->item_bytes, n,
-                reference ? 1 : 0, right, kept, back);
+        fprintf(
+            stderr,
+            "  codes %d %d %d %d %d %d, item %d, %zu bytes, block %d: forward %d, input %d, backward %d\n",
+            p->codes[0], p->codes[1], p->codes[2], p->codes[3], p->codes[4], p->codes[5], (int)p->item_bytes,
+            n, reference ? 1 : 0, right, kept, back);
     }
 }
 
@@ -149,12 +159,15 @@ static void truncations_clear_the_low_bits(void)
     for (int lost = 1; lost < 52; lost++) check_truncation(BLOSC2_TRUNC_PREC, 8, -lost, (size_t)lost);
     for (size_t typesize = 1; typesize <= 8; typesize *= 2) {
         int bits = 8 * (int)typesize;
-        for (int kept = 1; kept <= bits; kept++) check_truncation(BLOSC2_INT_TRUNC, typesize, kept, (size_t)(bits - kept));
-        for (int lost = 1; lost < bits; lost++) check_truncation(BLOSC2_INT_TRUNC, typesize, -lost, (size_t)lost);
+        for (int kept = 1; kept <= bits; kept++)
+            check_truncation(BLOSC2_INT_TRUNC, typesize, kept, (size_t)(bits - kept));
+        for (int lost = 1; lost < bits; lost++)
+            check_truncation(BLOSC2_INT_TRUNC, typesize, -lost, (size_t)lost);
     }
 }
 
-/** Run the definitions one after another, for what a pipeline must give. @return What its undoing must give. */
+/** Run the definitions one after another, for what a pipeline must give. @return What its undoing must give.
+ */
 static const uint8_t *define_pipeline(const b2_pipeline *p, size_t n, const uint8_t *reference)
 {
     static uint8_t step[ROOM], lossy[ROOM];
@@ -165,15 +178,24 @@ static const uint8_t *define_pipeline(const b2_pipeline *p, size_t n, const uint
         size_t width = p->metas[slot] ? p->metas[slot] : item;
         memcpy(step, wanted, n);
         switch (p->codes[slot]) {
-        case BLOSC2_SHUFFLE: define_shuffle(step, wanted, n, width); break;
-        case BLOSC2_BITSHUFFLE: define_bitshuffle(step, wanted, n, item, p->chunk_version); break;
-        case BLOSC2_DELTA: define_delta(step, wanted, n, item, reference); break;
-        case BLOSC2_BYTEDELTA: define_bytedelta(step, wanted, n, width); break;
+        case BLOSC2_SHUFFLE:
+            define_shuffle(step, wanted, n, width);
+            break;
+        case BLOSC2_BITSHUFFLE:
+            define_bitshuffle(step, wanted, n, item, p->chunk_version);
+            break;
+        case BLOSC2_DELTA:
+            define_delta(step, wanted, n, item, reference);
+            break;
+        case BLOSC2_BYTEDELTA:
+            define_bytedelta(step, wanted, n, width);
+            break;
         case BLOSC2_INT_TRUNC: /* first in the pipelines here, so that it is what is lost */
             define_truncation(step, wanted, n, item, 3);
             memcpy(lossy, wanted, n);
             break;
-        default: break;
+        default:
+            break;
         }
     }
     return lossy;
@@ -182,10 +204,11 @@ static const uint8_t *define_pipeline(const b2_pipeline *p, size_t n, const uint
 static void pipelines_are_undone_in_reverse(void)
 {
     static const uint8_t CODES[][BLOSC2_MAX_FILTERS] = {
-        {0, 0, 0, 0, 0, 0},   {0, 0, 0, 0, 3, 1},  {0, 0, 0, 3, 1, 35}, {0, 1, 0, 35, 0, 0},   {0, 0, 0, 0, 1, 3},
-        {36, 0, 0, 0, 0, 1},  {36, 0, 2, 0, 0, 0}, {36, 0, 0, 0, 0, 0}, {36, 0, 0, 0, 1, 35},  {1, 2, 0, 0, 0, 0},
-        {2, 1, 2, 0, 0, 0},   {1, 1, 1, 1, 1, 1},  {35, 1, 35, 2, 35, 1}, {3, 1, 35, 2, 35, 1}, {3, 3, 2, 3, 1, 35},
-        {35, 35, 0, 0, 0, 0}, {0, 3, 0, 35, 0, 0}, {0, 0, 0, 2, 2, 0},  {1, 0, 2, 0, 1, 2},    {3, 0, 0, 0, 0, 2},
+        {0, 0, 0, 0, 0, 0},    {0, 0, 0, 0, 3, 1},   {0, 0, 0, 3, 1, 35}, {0, 1, 0, 35, 0, 0},
+        {0, 0, 0, 0, 1, 3},    {36, 0, 0, 0, 0, 1},  {36, 0, 2, 0, 0, 0}, {36, 0, 0, 0, 0, 0},
+        {36, 0, 0, 0, 1, 35},  {1, 2, 0, 0, 0, 0},   {2, 1, 2, 0, 0, 0},  {1, 1, 1, 1, 1, 1},
+        {35, 1, 35, 2, 35, 1}, {3, 1, 35, 2, 35, 1}, {3, 3, 2, 3, 1, 35}, {35, 35, 0, 0, 0, 0},
+        {0, 3, 0, 35, 0, 0},   {0, 0, 0, 2, 2, 0},   {1, 0, 2, 0, 1, 2},  {3, 0, 0, 0, 0, 2},
     };
     static const int32_t ITEMS[] = {1, 2, 3, 4, 7, 8, 12, 16, 24, 255};
     static const size_t SIZES[] = {0, 1, 7, 8, 15, 63, 64, 65, 255, 256, 400, 777, 1024, 4096, 4103};
@@ -196,8 +219,8 @@ static void pipelines_are_undone_in_reverse(void)
             p.frame_item_bytes = p.item_bytes;
             memcpy(p.codes, CODES[c], sizeof p.codes);
             if (p.codes[0] == BLOSC2_INT_TRUNC) p.metas[0] = (uint8_t)-3;
-            if (p.codes[0] == BLOSC2_INT_TRUNC && p.item_bytes != 1 && p.item_bytes != 2 && p.item_bytes != 4 &&
-                p.item_bytes != 8) {
+            if (p.codes[0] == BLOSC2_INT_TRUNC && p.item_bytes != 1 && p.item_bytes != 2 &&
+                p.item_bytes != 4 && p.item_bytes != 8) {
                 continue;
             }
             if (p.codes[4] == BLOSC2_SHUFFLE) p.metas[4] = 5;
@@ -263,11 +286,13 @@ static void wrong_pipelines_are_refused(void)
     refused(&p, "item size 2 (expected 4 or 8)");
     p = one(BLOSC2_INT_TRUNC, 10, 3);
     refused(&p, "item size 3 (expected 1, 2, 4 or 8)");
-    static const struct { int filter, item, meta; } BAD[] = {
-        {BLOSC2_TRUNC_PREC, 4, 0}, {BLOSC2_TRUNC_PREC, 4, 24}, {BLOSC2_TRUNC_PREC, 4, -23},
+    static const struct {
+        int filter, item, meta;
+    } BAD[] = {
+        {BLOSC2_TRUNC_PREC, 4, 0},  {BLOSC2_TRUNC_PREC, 4, 24},  {BLOSC2_TRUNC_PREC, 4, -23},
         {BLOSC2_TRUNC_PREC, 8, 53}, {BLOSC2_TRUNC_PREC, 8, -52}, {BLOSC2_TRUNC_PREC, 8, -128},
-        {BLOSC2_INT_TRUNC, 1, 0}, {BLOSC2_INT_TRUNC, 1, 9}, {BLOSC2_INT_TRUNC, 1, -8}, {BLOSC2_INT_TRUNC, 8, 65},
-        {BLOSC2_INT_TRUNC, 8, 127}, {BLOSC2_INT_TRUNC, 8, -64},
+        {BLOSC2_INT_TRUNC, 1, 0},   {BLOSC2_INT_TRUNC, 1, 9},    {BLOSC2_INT_TRUNC, 1, -8},
+        {BLOSC2_INT_TRUNC, 8, 65},  {BLOSC2_INT_TRUNC, 8, 127},  {BLOSC2_INT_TRUNC, 8, -64},
     };
     for (size_t i = 0; i < B2_COUNT(BAD); i++) {
         p = one(BAD[i].filter, BAD[i].meta, BAD[i].item);

@@ -14,7 +14,8 @@ enum { PAGE = 4096, ROOM = 36 * PAGE, CANARY = 0xa5, NEAR = 96 };
 static uint8_t *guarded(void)
 {
     uint8_t *all = mmap(NULL, ROOM + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED || mprotect(all, PAGE, PROT_NONE) || mprotect(all + PAGE + ROOM, PAGE, PROT_NONE)) abort();
+    if (all == MAP_FAILED || mprotect(all, PAGE, PROT_NONE) || mprotect(all + PAGE + ROOM, PAGE, PROT_NONE))
+        abort();
     return all + PAGE;
 }
 
@@ -54,7 +55,8 @@ static void prepare_out(uint8_t *out, size_t bytes)
     memset(start, CANARY, (size_t)(stop - start));
 }
 
-static void check_shuffle(const char *what, b2_shuffle_fn *generic, b2_shuffle_fn *kernel, size_t bytes, size_t width)
+static void check_shuffle(const char *what, b2_shuffle_fn *generic, b2_shuffle_fn *kernel, size_t bytes,
+                          size_t width)
 {
     for (int ends = 0; ends < 4; ends++) {
         uint8_t *in = place(in_room, bytes, ends & 1);

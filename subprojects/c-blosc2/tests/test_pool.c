@@ -24,8 +24,10 @@ typedef struct tally {
 static int add(void *context, int worker, int64_t index)
 {
     tally *t = context;
-    if (worker < 0 || worker >= t->threads) t->wrong_workers++;
-    else t->by_worker[worker] += index;
+    if (worker < 0 || worker >= t->threads)
+        t->wrong_workers++;
+    else
+        t->by_worker[worker] += index;
     t->seen[index]++;
     t->sum += index;
     return BLOSC2_OK;
@@ -86,7 +88,8 @@ static int fail_at(void *context, int worker, int64_t index)
     t->calls++;
     if (index < t->bad_index) return BLOSC2_OK;
     pause_briefly(100000); /* others get into the loop meanwhile */
-    if (t->with_errno) return blosc2_fail_io(BLOSC2_E_IO, ENOSPC, "/some/where", "write %d", (int)t->bad_index);
+    if (t->with_errno)
+        return blosc2_fail_io(BLOSC2_E_IO, ENOSPC, "/some/where", "write %d", (int)t->bad_index);
     return blosc2_fail(BLOSC2_E_CORRUPT, "index %d is bad", (int)t->bad_index);
 }
 
@@ -151,7 +154,8 @@ static void concurrent_callers_do_not_disturb_each_other(void)
 {
     pthread_t callers[6];
     atomic_int failures = 0;
-    for (size_t i = 0; i < B2_COUNT(callers); i++) pthread_create(&callers[i], NULL, run_many_loops, &failures);
+    for (size_t i = 0; i < B2_COUNT(callers); i++)
+        pthread_create(&callers[i], NULL, run_many_loops, &failures);
     for (size_t i = 0; i < B2_COUNT(callers); i++) pthread_join(callers[i], NULL);
     CHECK(failures == 0);
 }

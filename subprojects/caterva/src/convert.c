@@ -79,7 +79,7 @@ static int recode_chunk(void *context, int thread, int64_t index)
     const cat_layout *layout = &job->to->layout;
     caterva_selection chunk;
     cat_worker *worker;
-    bool zeros;
+    bool zeros = false;
     select_chunk(layout, index, &chunk);
     int status = cat_crew_get(&job->crew, thread, &worker);
     if (status == BLOSC2_OK) status = find_zeros(job->from, &chunk, worker, &zeros);
@@ -269,8 +269,8 @@ static int squeeze_chunk(squeeze_job *job, int64_t number)
 static int prepare_worker(squeeze_job *job, cat_crew *crew)
 {
     int status = cat_crew_get(crew, 0, &job->worker);
-    if (status == BLOSC2_OK && !job->worker->builder) {
-        status = blosc2_builder_create(blosc2_schunk_cparams(job->array->schunk), &job->worker->builder);
+    if (status == BLOSC2_OK) {
+        status = cat_worker_need_builder(job->worker, blosc2_schunk_cparams(job->array->schunk));
     }
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->worker->block, job->array->layout.block_bytes);
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->block, job->layout.block_bytes);

@@ -73,6 +73,14 @@ int cat_crew_get(cat_crew *crew, int thread, cat_worker **out)
     return status;
 }
 
+int cat_worker_need_builder(cat_worker *worker, const blosc2_cparams *cparams)
+{
+    if (worker->builder) return BLOSC2_OK;
+    int status = blosc2_builder_create(cparams, &worker->builder);
+    if (status != BLOSC2_E_ARGUMENT) return status;
+    return blosc2_fail_within(BLOSC2_E_UNSUPPORTED, "cannot write with this array's parameters");
+}
+
 void cat_crew_dismiss(cat_crew *crew)
 {
     pthread_mutex_lock(&crew->pool->lock);

@@ -51,6 +51,12 @@ typedef struct cat_crew {
 /** Worker of thread `thread`, 0 <= thread < CAT_MAX_THREADS. @return BLOSC2_OK or BLOSC2_E_MEMORY. */
 int cat_crew_get(cat_crew *crew, int thread, cat_worker **out);
 
+/**
+ * Give a worker its builder, if it has none yet. An opened file may ask for a codec or filter that can be neither checked
+ * nor written here, though chunks with others can be read: BLOSC2_E_UNSUPPORTED.
+ */
+int cat_worker_need_builder(cat_worker *worker, const blosc2_cparams *cparams);
+
 /** Return all to the pool. */
 void cat_crew_dismiss(cat_crew *crew);
 

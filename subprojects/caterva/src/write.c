@@ -167,9 +167,7 @@ static int build_chunk(chunk_job *job, const uint8_t **bytes, int32_t *cbytes)
 static int get_worker(write_job *job, int thread, cat_worker **out)
 {
     int status = cat_crew_get(&job->crew, thread, out);
-    if (status == BLOSC2_OK && !(*out)->builder) {
-        status = blosc2_builder_create(blosc2_schunk_cparams(job->array->schunk), &(*out)->builder);
-    }
+    if (status == BLOSC2_OK) status = cat_worker_need_builder(*out, blosc2_schunk_cparams(job->array->schunk));
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&(*out)->block, job->array->layout.block_bytes);
     return status;
 }

@@ -62,22 +62,24 @@ static inline void b2_store_be16(uint8_t *p, uint16_t v)
 
 static inline void b2_store_be32(uint8_t *p, uint32_t v)
 {
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (24 - 8 * i));
+    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
 }
 
 static inline void b2_store_be64(uint8_t *p, uint64_t v)
 {
-    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (56 - 8 * i));
+    b2_store_be32(p, (uint32_t)(v >> 32));
+    b2_store_be32(p + 4, (uint32_t)v);
 }
 
 static inline void b2_store_le32(uint8_t *p, uint32_t v)
 {
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
+    p[0] = (uint8_t)v, p[1] = (uint8_t)(v >> 8), p[2] = (uint8_t)(v >> 16), p[3] = (uint8_t)(v >> 24);
 }
 
 static inline void b2_store_le64(uint8_t *p, uint64_t v)
 {
-    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (8 * i));
+    b2_store_le32(p, (uint32_t)v);
+    b2_store_le32(p + 4, (uint32_t)(v >> 32));
 }
 
 #endif

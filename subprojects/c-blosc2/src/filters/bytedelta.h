@@ -1,4 +1,5 @@
-/** The bytedelta filter: differences of bytes within `width` rows, as shuffle makes them. Layout: docs/format/filters.md 6. */
+/** The bytedelta filter: differences of bytes within `width` rows, as shuffle makes them. Layout:
+ * docs/format/filters.md 6. */
 #ifndef B2_FILTERS_BYTEDELTA_H
 #define B2_FILTERS_BYTEDELTA_H
 

@@ -19,7 +19,8 @@ static void copy_trailing(const uint8_t *in, uint8_t *out, size_t whole, size_t 
 /** Running XOR of words of `unit` bytes, eight bytes at a time. */
 static void accumulate(const uint8_t *in, uint8_t *out, size_t whole, size_t unit)
 {
-    uint64_t spread = UINT64_MAX / (unit == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * unit)) - 1); /* 1 in each word */
+    uint64_t spread =
+        UINT64_MAX / (unit == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * unit)) - 1); /* 1 in each word */
     uint64_t before = 0; /* the last word so far, in all words */
     size_t i = 0;
     for (; i + 8 <= whole; i += 8) {
@@ -46,7 +47,8 @@ void b2_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes,
     copy_trailing(in, out, whole, bytes);
 }
 
-void b2_undo_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes, const uint8_t *reference)
+void b2_undo_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes,
+                   const uint8_t *reference)
 {
     size_t unit = b2_delta_unit(item_bytes);
     size_t whole = bytes - bytes % unit;

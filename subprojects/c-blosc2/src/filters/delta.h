@@ -1,4 +1,5 @@
-/** The delta filter: XOR with the word before (block 0) or with block 0 (other blocks). Layout: docs/format/filters.md 4. */
+/** The delta filter: XOR with the word before (block 0) or with block 0 (other blocks). Layout:
+ * docs/format/filters.md 4. */
 #ifndef B2_FILTERS_DELTA_H
 #define B2_FILTERS_DELTA_H
 
@@ -15,6 +16,7 @@ size_t b2_delta_unit(int32_t item_bytes);
 void b2_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes, const uint8_t *reference);
 
 /** The opposite; `out` may be `in`. */
-void b2_undo_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes, const uint8_t *reference);
+void b2_undo_delta(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes,
+                   const uint8_t *reference);
 
 #endif

@@ -16,14 +16,14 @@ typedef void b2_xor_fn(const uint8_t *a, const uint8_t *b, uint8_t *out, size_t 
 typedef void b2_rows_fn(const uint8_t *in, uint8_t *out, size_t row_bytes);
 
 typedef struct b2_kernels {
-    const char *name;             /* what CATERVA_ISA=<name> selects */
-    uint32_t needs;               /* B2_CPU_* bits; 0 runs anywhere */
-    b2_shuffle_fn *shuffle;       /* filters.md 1 */
+    const char *name;       /* what CATERVA_ISA=<name> selects */
+    uint32_t needs;         /* B2_CPU_* bits; 0 runs anywhere */
+    b2_shuffle_fn *shuffle; /* filters.md 1 */
     b2_shuffle_fn *unshuffle;
-    b2_shuffle_fn *bitshuffle;    /* filters.md 2: groups of 8 items, the rest copied */
+    b2_shuffle_fn *bitshuffle; /* filters.md 2: groups of 8 items, the rest copied */
     b2_shuffle_fn *bitunshuffle;
-    b2_xor_fn *xor_bytes;         /* out = a ^ b; out may be a or b (delta, blocks after the first) */
-    b2_rows_fn *bytedelta_row;    /* out[i] = in[i] - in[i-1], in[-1] = 0; one row */
+    b2_xor_fn *xor_bytes;           /* out = a ^ b; out may be a or b (delta, blocks after the first) */
+    b2_rows_fn *bytedelta_row;      /* out[i] = in[i] - in[i-1], in[-1] = 0; one row */
     b2_rows_fn *undo_bytedelta_row; /* running sum; one row; out may be in */
 } b2_kernels;
 

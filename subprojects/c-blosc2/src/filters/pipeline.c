@@ -47,8 +47,10 @@ static int check_parameters(const b2_pipeline *pipeline, int status)
     }
     for (int slot = 0; slot < BLOSC2_MAX_FILTERS; slot++) {
         if (pipeline->codes[slot] == BLOSC2_BYTEDELTA && width_of(pipeline, slot) < 1) {
-            return blosc2_fail(status, "filter BYTEDELTA in slot %d: parameter 0 needs a frame's item size, not %d "
-                               "(expected >= 1)", slot, (int)pipeline->frame_item_bytes);
+            return blosc2_fail(status,
+                               "filter BYTEDELTA in slot %d: parameter 0 needs a frame's item size, not %d "
+                               "(expected >= 1)",
+                               slot, (int)pipeline->frame_item_bytes);
         }
     }
     return BLOSC2_OK;
@@ -59,8 +61,8 @@ int b2_pipeline_check(const b2_pipeline *pipeline)
     for (int slot = 0; slot < BLOSC2_MAX_FILTERS; slot++) {
         uint8_t code = pipeline->codes[slot];
         if (!is_known(code)) {
-            return blosc2_fail(BLOSC2_E_UNSUPPORTED, "filter %d in slot %d is not supported (expected 0..4, 35 or 36)",
-                               code, slot);
+            return blosc2_fail(BLOSC2_E_UNSUPPORTED,
+                               "filter %d in slot %d is not supported (expected 0..4, 35 or 36)", code, slot);
         }
     }
     return check_parameters(pipeline, BLOSC2_E_CORRUPT);
@@ -75,8 +77,8 @@ static int check_delta_place(const b2_pipeline *pipeline)
         if (code == BLOSC2_NOFILTER) continue;
         if (lowest < 0) lowest = slot;
         if (code == BLOSC2_DELTA && slot != lowest) {
-            return blosc2_fail(BLOSC2_E_ARGUMENT, "filter DELTA in slot %d (expected the lowest used slot, %d)",
-                               slot, lowest);
+            return blosc2_fail(BLOSC2_E_ARGUMENT,
+                               "filter DELTA in slot %d (expected the lowest used slot, %d)", slot, lowest);
         }
         if (is_truncation(code) && pipeline->codes[lowest] == BLOSC2_DELTA) {
             return blosc2_fail(BLOSC2_E_ARGUMENT,
@@ -94,7 +96,8 @@ int b2_pipeline_check_writing(const b2_pipeline *pipeline)
         uint8_t code = pipeline->codes[slot];
         int dropped;
         if (!is_known(code)) {
-            status = blosc2_fail(BLOSC2_E_ARGUMENT, "filter %d in slot %d (expected 0..4, 35 or 36)", code, slot);
+            status =
+                blosc2_fail(BLOSC2_E_ARGUMENT, "filter %d in slot %d (expected 0..4, 35 or 36)", code, slot);
         } else if (is_truncation(code)) {
             status = b2_truncate_bits(code, pipeline->item_bytes, pipeline->metas[slot], &dropped);
         }
@@ -133,8 +136,11 @@ static void apply(const b2_pipeline *pipeline, int slot, const uint8_t *in, uint
         b2_kernels_get()->shuffle(in, out, bytes, (size_t)width_of(pipeline, slot));
         break;
     case BLOSC2_BITSHUFFLE:
-        if (is_left_alone(pipeline, bytes)) memcpy(out, in, bytes);
-        else b2_kernels_get()->bitshuffle(in, out, bytes, (size_t)item_bytes);
+        if (is_left_alone(pipeline, bytes)) {
+            memcpy(out, in, bytes);
+        } else {
+            b2_kernels_get()->bitshuffle(in, out, bytes, (size_t)item_bytes);
+        }
         break;
     case BLOSC2_DELTA:
         b2_delta(in, out, bytes, item_bytes, reference);
@@ -164,8 +170,11 @@ static void undo(const b2_pipeline *pipeline, int slot, const uint8_t *in, uint8
         b2_kernels_get()->unshuffle(in, out, bytes, (size_t)width_of(pipeline, slot));
         break;
     case BLOSC2_BITSHUFFLE:
-        if (is_left_alone(pipeline, bytes)) memcpy(out, in, bytes);
-        else b2_kernels_get()->bitunshuffle(in, out, bytes, (size_t)item_bytes);
+        if (is_left_alone(pipeline, bytes)) {
+            memcpy(out, in, bytes);
+        } else {
+            b2_kernels_get()->bitunshuffle(in, out, bytes, (size_t)item_bytes);
+        }
         break;
     case BLOSC2_DELTA:
         b2_undo_delta(in, out, bytes, item_bytes, reference);
@@ -207,8 +216,11 @@ void b2_pipeline_backward(const b2_pipeline *pipeline, uint8_t *in, int32_t byte
     for (int slot = BLOSC2_MAX_FILTERS - 1; slot >= 0; slot--) {
         if (is_idle_backward(pipeline, slot)) continue;
         uint8_t *to = from;
-        if (slot <= landing) to = out;
-        else if (moves_bytes(pipeline->codes[slot])) to = from == in ? scratch : in;
+        if (slot <= landing) {
+            to = out;
+        } else if (moves_bytes(pipeline->codes[slot])) {
+            to = from == in ? scratch : in;
+        }
         undo(pipeline, slot, from, to, (size_t)bytes, reference);
         from = to;
     }

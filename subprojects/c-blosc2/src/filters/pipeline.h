@@ -25,8 +25,8 @@ typedef struct b2_pipeline {
 int b2_pipeline_check(const b2_pipeline *pipeline);
 
 /**
- * Check a pipeline for writing: known filters, parameters in range, delta in the lowest used slot and not with a
- * truncating filter (filters.md 4, 5, 7).
+ * Check a pipeline for writing: known filters, parameters in range, delta in the lowest used slot and not
+ * with a truncating filter (filters.md 4, 5, 7).
  * @return BLOSC2_OK or BLOSC2_E_ARGUMENT with filter, value and limit.
  */
 int b2_pipeline_check_writing(const b2_pipeline *pipeline);
@@ -34,7 +34,8 @@ int b2_pipeline_check_writing(const b2_pipeline *pipeline);
 /** True if blocks other than the first need the decoded block 0. */
 bool b2_pipeline_has_delta(const b2_pipeline *pipeline);
 
-/** True if undoing the pipeline moves no byte, so that streams may be decoded in place (no filter, or truncation only). */
+/** True if undoing the pipeline moves no byte, so that streams may be decoded in place (no filter, or
+ * truncation only). */
 bool b2_pipeline_is_identity_backward(const b2_pipeline *pipeline);
 
 /**

@@ -3,7 +3,8 @@
 #include "base/bytes.h"
 #include "blosc2.h"
 
-/** Bits that can be kept: the mantissa of a float or the whole of an integer; 0 if the item size does not fit. */
+/** Bits that can be kept: the mantissa of a float or the whole of an integer; 0 if the item size does not
+ * fit. */
 static int usable_bits(int filter, int32_t item_bytes)
 {
     if (filter == BLOSC2_TRUNC_PREC) return item_bytes == 4 ? 23 : item_bytes == 8 ? 52 : 0;

@@ -16,7 +16,8 @@
  */
 int b2_truncate_bits(int filter, int32_t item_bytes, uint8_t meta, int *dropped);
 
-/** Clear the `dropped` lowest bits of every little-endian item; trailing bytes are copied. `out` may be `in`. */
+/** Clear the `dropped` lowest bits of every little-endian item; trailing bytes are copied. `out` may be `in`.
+ */
 void b2_truncate(const uint8_t *in, uint8_t *out, size_t bytes, int32_t item_bytes, int dropped);
 
 #endif

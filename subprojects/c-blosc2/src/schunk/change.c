@@ -30,6 +30,7 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
     schunk->before.block_bytes = schunk->block_bytes;
     schunk->before.nbytes = schunk->nbytes;
     schunk->before.stored_bytes = schunk->stored_bytes;
+    schunk->before.files_bytes = schunk->files_bytes;
     schunk->dead.count = 0;
     schunk->tail_changed = schunk->layers_changed = false;
     schunk->changing = true;
@@ -96,6 +97,7 @@ void blosc2_schunk_rollback(blosc2_schunk *schunk)
     schunk->block_bytes = schunk->before.block_bytes;
     schunk->nbytes = schunk->before.nbytes;
     schunk->stored_bytes = schunk->before.stored_bytes;
+    schunk->files_bytes = schunk->before.files_bytes;
     end_change(schunk);
     b2_failure_restore(&failure);
 }
@@ -134,6 +136,13 @@ static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *en
     return schunk->store->ops->put(schunk->store, view->bytes, view->cbytes, entry);
 }
 
+static void count_stored(blosc2_schunk *schunk, int64_t bytes)
+{
+    if (schunk->stored_bytes >= 0) schunk->stored_bytes += bytes;
+    int64_t files_bytes;
+    if (b2_add_i64(schunk->files_bytes, bytes, &files_bytes)) schunk->files_bytes = b2_max_i64(files_bytes, 0);
+}
+
 int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes, int32_t cbytes)
 {
     int status = check_changing(schunk);
@@ -148,14 +157,15 @@ int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t 
                              nbytes);
     if (status < 0) return status;
     int64_t old = b2_index_get(&schunk->index, chunk), old_cbytes = 0, entry = 0;
-    if (schunk->stored_bytes >= 0 && old >= 0) status = b2_schunk_chunk_cbytes(schunk, old, &old_cbytes);
+    bool counts = schunk->stored_bytes >= 0 || schunk->home == BLOSC2_HOME_DIRECTORY;
+    if (counts && old >= 0) status = b2_schunk_chunk_cbytes(schunk, old, &old_cbytes);
     if (status == BLOSC2_OK) status = reserve_dead(schunk, 1);
     if (status == BLOSC2_OK) status = b2_index_expand(&schunk->index);
     if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry);
     if (status < 0) return status;
     release(schunk, chunk);
     b2_index_set(&schunk->index, chunk, entry);
-    if (schunk->stored_bytes >= 0) schunk->stored_bytes += (entry >= 0 ? view.cbytes : 0) - old_cbytes;
+    count_stored(schunk, (entry >= 0 ? view.cbytes : 0) - old_cbytes);
     schunk->tail_changed = true;
     return BLOSC2_OK;
 }
@@ -183,7 +193,7 @@ int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int3
         return status;
     }
     schunk->nbytes = nbytes;
-    if (schunk->stored_bytes >= 0 && entry >= 0) schunk->stored_bytes += view.cbytes;
+    if (entry >= 0) count_stored(schunk, view.cbytes);
     schunk->tail_changed = true;
     return BLOSC2_OK;
 }
@@ -208,7 +218,7 @@ int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t bloc
     schunk->chunk_bytes = chunk_bytes;
     schunk->block_bytes = block_bytes;
     schunk->nbytes = nbytes;
-    schunk->stored_bytes = 0;
+    schunk->stored_bytes = schunk->files_bytes = 0;
     schunk->tail_changed = true;
     return BLOSC2_OK;
 }

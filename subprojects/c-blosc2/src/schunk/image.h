@@ -16,7 +16,7 @@ typedef struct b2_state {
     int32_t chunk_bytes; /* 0: sizes vary */
     int32_t block_bytes;
     int64_t nbytes;
-    int64_t stored_bytes; /* sum of the chunks' cbytes: the "cbytes" of a sparse frame */
+    int64_t files_bytes; /* sum of the chunks' cbytes: the "cbytes" of a sparse frame */
     const b2_index *index;
     const b2_layers *fixed;
     const b2_layers *variable; /* contents are chunks */

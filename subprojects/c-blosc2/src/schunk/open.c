@@ -187,7 +187,7 @@ static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
     }
     schunk->io = frame->io;
     schunk->stored_bytes = -1;
-    return b2_store_frame_open(frame->io, frame->file, frame->offset, &frame->header, &schunk->store);
+    return b2_store_frame_open(frame->io, frame->file, schunk->path, frame->offset, &frame->header, &schunk->store);
 }
 
 static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
@@ -209,6 +209,7 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     b2_free(path);
     if (status < 0) return status;
     schunk->stored_bytes = -1;
+    schunk->files_bytes = frame.header.section_bytes;
     return b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &schunk->store);
 }
 

@@ -215,7 +215,11 @@ int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t
     }
     if (status == BLOSC2_OK && schunk->chunk_bytes > 0 && got.nbytes != expected)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", got.nbytes, expected);
-    if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)chunk);
+    if (status < 0) {
+        char where[512];
+        schunk->store->ops->describe(schunk->store, entry, where, sizeof where);
+        return blosc2_fail_within(status, "%s%schunk %lld", where, where[0] ? ": " : "", (long long)chunk);
+    }
     *view = got;
     return BLOSC2_OK;
 }

@@ -151,7 +151,7 @@ b2_state b2_schunk_state(const blosc2_schunk *schunk)
                       .chunk_bytes = schunk->chunk_bytes,
                       .block_bytes = schunk->block_bytes,
                       .nbytes = schunk->nbytes,
-                      .stored_bytes = schunk->stored_bytes < 0 ? 0 : schunk->stored_bytes,
+                      .files_bytes = schunk->files_bytes,
                       .index = &schunk->index,
                       .fixed = &schunk->fixed,
                       .variable = &schunk->variable,

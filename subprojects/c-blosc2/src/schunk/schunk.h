@@ -17,6 +17,7 @@ struct blosc2_schunk {
     int32_t block_bytes;
     int64_t nbytes;
     int64_t stored_bytes; /* sum of the live chunks' cbytes; -1: not known yet */
+    int64_t files_bytes;  /* the same as a sparse frame's header has it, which other writers may have made; kept up */
     b2_index index;
     b2_layers fixed;
     b2_layers variable; /* each content a chunk, as the trailer has it: decoded when asked for */
@@ -35,7 +36,7 @@ struct blosc2_schunk {
         b2_index index;
         b2_layers fixed, variable;
         int32_t chunk_bytes, block_bytes;
-        int64_t nbytes, stored_bytes;
+        int64_t nbytes, stored_bytes, files_bytes;
     } before;
     struct {
         int64_t *items; /* owned */

@@ -26,6 +26,8 @@ typedef struct b2_store_ops {
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
     void (*rollback)(b2_store *store);
+    /* Where a chunk is, for messages: a path, or "" in memory. */
+    void (*describe)(b2_store *store, int64_t location, char *out, size_t bytes);
     void (*free)(b2_store *store);
 } b2_store_ops;
 
@@ -45,9 +47,11 @@ int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_byte
 
 /**
  * A committed contiguous frame. The file's ownership passes to the store, on failure too.
+ * @param path    For messages; "" if there is none.
  * @param offset  Where in the file the frame starts.
  */
-int b2_store_frame_open(const b2_io *io, b2_file *file, int64_t offset, const b2_frame_header *header, b2_store **out);
+int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_t offset,
+                        const b2_frame_header *header, b2_store **out);
 
 /** A new sparse frame: a directory that appears at `path` with the first commit. */
 int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
@@ -55,6 +59,9 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
 /** A committed sparse frame. @param highest Highest chunk file number that its index mentions, or -1. */
 int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest,
                          b2_store **out);
+
+/** After a failure to make a temporary file or directory: put the name that the user knows into the message. */
+int b2_store_cannot_create(int status, const char *path);
 
 /** "PATH.tmp-<pid>-<random>", on the heap; NULL when memory is short. */
 char *b2_store_temporary_name(const char *path);

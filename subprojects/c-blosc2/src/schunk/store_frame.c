@@ -136,6 +136,13 @@ static void frame_rollback(b2_store *base)
     store->io->truncate(store->io->context, store->file, store->offset + store->frame_bytes);
 }
 
+static void frame_describe(b2_store *base, int64_t location, char *out, size_t bytes)
+{
+    (void)location;
+    const frame_store *store = (const frame_store *)base;
+    snprintf(out, bytes, "%s", store->path ? store->path : "");
+}
+
 static void frame_free(b2_store *base)
 {
     frame_store *store = (frame_store *)base;
@@ -146,8 +153,17 @@ static void frame_free(b2_store *base)
     b2_free(store);
 }
 
-static const b2_store_ops OPS = {frame_room, frame_map,    frame_read,     frame_put,
-                                 frame_drop, frame_commit, frame_rollback, frame_free};
+static const b2_store_ops OPS = {
+    .room = frame_room,
+    .map = frame_map,
+    .read = frame_read,
+    .put = frame_put,
+    .drop = frame_drop,
+    .commit = frame_commit,
+    .rollback = frame_rollback,
+    .describe = frame_describe,
+    .free = frame_free,
+};
 
 char *b2_store_temporary_name(const char *path)
 {
@@ -161,13 +177,27 @@ char *b2_store_temporary_name(const char *path)
     return name;
 }
 
+int b2_store_cannot_create(int status, const char *path)
+{
+    int os_error = blosc2_last_os_error();
+    if (!os_error || !path) return status;
+    return blosc2_fail_io(status, os_error, path, "%s: cannot create: %s", path, strerror(os_error));
+}
+
+static int copy_path(const char *path, char **out)
+{
+    if (!path[0]) return BLOSC2_OK;
+    *out = b2_malloc(strlen(path) + 1);
+    if (!*out) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    memcpy(*out, path, strlen(path) + 1);
+    return BLOSC2_OK;
+}
+
 static int name_new_file(frame_store *store, const char *path)
 {
-    store->path = b2_malloc(strlen(path) + 1);
     store->temporary = b2_store_temporary_name(path);
-    if (!store->path || !store->temporary) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
-    memcpy(store->path, path, strlen(path) + 1);
-    return BLOSC2_OK;
+    if (!store->temporary) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    return copy_path(path, &store->path);
 }
 
 int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out)
@@ -184,18 +214,21 @@ int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_byte
         b2_free(store->temporary);
         store->temporary = NULL; /* the file was not made */
         frame_free(&store->base);
-        return status;
+        return b2_store_cannot_create(status, path);
     }
     *out = &store->base;
     return BLOSC2_OK;
 }
 
-int b2_store_frame_open(const b2_io *io, b2_file *file, int64_t offset, const b2_frame_header *header, b2_store **out)
+int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_t offset,
+                        const b2_frame_header *header, b2_store **out)
 {
     frame_store *store = b2_calloc(sizeof *store);
-    if (!store) {
+    int status = store ? copy_path(path, &store->path) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    if (status < 0) {
+        b2_free(store);
         io->close(io->context, file);
-        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+        return status;
     }
     store->base.ops = &OPS;
     store->io = io;

@@ -60,6 +60,13 @@ static void memory_rollback(b2_store *store)
     (void)store;
 }
 
+static void memory_describe(b2_store *store, int64_t location, char *out, size_t bytes)
+{
+    (void)store;
+    (void)location;
+    if (bytes) out[0] = '\0';
+}
+
 static void memory_free(b2_store *store)
 {
     b2_free(store);
@@ -67,8 +74,17 @@ static void memory_free(b2_store *store)
 
 int b2_store_memory_create(b2_store **out)
 {
-    static const b2_store_ops ops = {memory_room, memory_map,    memory_read,     memory_put,
-                                     memory_drop, memory_commit, memory_rollback, memory_free};
+    static const b2_store_ops ops = {
+        .room = memory_room,
+        .map = memory_map,
+        .read = memory_read,
+        .put = memory_put,
+        .drop = memory_drop,
+        .commit = memory_commit,
+        .rollback = memory_rollback,
+        .describe = memory_describe,
+        .free = memory_free,
+    };
     b2_store *store = b2_malloc(sizeof *store);
     if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
     store->ops = &ops;

@@ -37,10 +37,17 @@ static char *file_path(const sparse_store *store, const char *name)
     return path;
 }
 
+enum { CHUNK_NAME_BYTES = 16 };
+
+static void chunk_name(int64_t number, char *out)
+{
+    snprintf(out, CHUNK_NAME_BYTES, "%08" PRIX32 ".chunk", (uint32_t)number);
+}
+
 static char *chunk_path(const sparse_store *store, int64_t number)
 {
-    char name[16];
-    snprintf(name, sizeof name, "%08" PRIX32 ".chunk", (uint32_t)number);
+    char name[CHUNK_NAME_BYTES];
+    chunk_name(number, name);
     return file_path(store, name);
 }
 
@@ -136,7 +143,7 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
     b2_buffer bytes = {0};
     int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
     if (status < 0) return status;
-    b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, state->stored_bytes, frame_bytes, bytes.bytes);
+    b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, state->files_bytes, frame_bytes, bytes.bytes);
     memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
     status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
     b2_buffer_free(&bytes);
@@ -186,6 +193,14 @@ static void sparse_rollback(b2_store *base)
     store->next = store->committed_next;
 }
 
+static void sparse_describe(b2_store *base, int64_t location, char *out, size_t bytes)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    char name[CHUNK_NAME_BYTES];
+    chunk_name(location, name);
+    snprintf(out, bytes, "%s/%s", store->directory, name);
+}
+
 /* A directory that was never committed goes away with all that is in it. */
 static void remove_new_directory(sparse_store *store)
 {
@@ -207,8 +222,17 @@ static void sparse_free(b2_store *base)
 
 static int make_store(const b2_io *io, const char *path, sparse_store **out)
 {
-    static const b2_store_ops ops = {sparse_room, sparse_map,    sparse_read,     sparse_put,
-                                     sparse_drop, sparse_commit, sparse_rollback, sparse_free};
+    static const b2_store_ops ops = {
+        .room = sparse_room,
+        .map = sparse_map,
+        .read = sparse_read,
+        .put = sparse_put,
+        .drop = sparse_drop,
+        .commit = sparse_commit,
+        .rollback = sparse_rollback,
+        .describe = sparse_describe,
+        .free = sparse_free,
+    };
     sparse_store *store = b2_calloc(sizeof *store);
     if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
     store->base.ops = &ops;
@@ -232,7 +256,7 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
     status = io->make_directory(io->context, store->directory);
     if (status < 0) {
         sparse_free(&store->base);
-        return status;
+        return b2_store_cannot_create(status, path);
     }
     store->is_new = true;
     *out = &store->base;

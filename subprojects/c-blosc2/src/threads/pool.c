@@ -1,13 +1,14 @@
 /**
  * The process-wide pool of threads: blosc2_parallel_for() of blosc2.h.
  *
- * A caller puts its loop on the pool's list, works at it as worker 0, and takes it off the list when no index is left;
- * idle threads take seats in any loop of the list that has some free. So several callers share the threads, and none
- * waits for a thread that has not begun. Threads are started when first needed, detached, and parked for ever after;
- * they never touch Python.
+ * A caller puts its loop on the pool's list, works at it as worker 0, and takes it off the list when no index
+ * is left; idle threads take seats in any loop of the list that has some free. So several callers share the
+ * threads, and none waits for a thread that has not begun. Threads are started when first needed, detached,
+ * and parked for ever after; they never touch Python.
  *
- * After fork() a child has none of them, so it begins with a new pool; the old one is left alone, for its lock may be
- * held by a thread that is gone. The list is short: one entry for each thread that is in blosc2_parallel_for().
+ * After fork() a child has none of them, so it begins with a new pool; the old one is left alone, for its
+ * lock may be held by a thread that is gone. The list is short: one entry for each thread that is in
+ * blosc2_parallel_for().
  */
 #include <pthread.h>
 #include <signal.h>
@@ -47,8 +48,8 @@ typedef struct parallel_loop {
     int members; /* worker numbers given, the caller's included */
     int busy;    /* threads of the pool that are in */
     failure first;
-    struct parallel_loop *below;     /* next on the list */
-    pthread_cond_t is_idle; /* busy has become 0 */
+    struct parallel_loop *below; /* next on the list */
+    pthread_cond_t is_idle;      /* busy has become 0 */
 } parallel_loop;
 
 typedef struct thread_pool {
@@ -115,7 +116,8 @@ static int work_alone(int64_t count, blosc2_work_fn *work, void *context)
 static parallel_loop *find_seat(const thread_pool *pool)
 {
     for (parallel_loop *loop = pool->loops; loop; loop = loop->below) {
-        if (loop->seats > 0 && atomic_load_explicit(&loop->next, memory_order_relaxed) < loop->count) return loop;
+        if (loop->seats > 0 && atomic_load_explicit(&loop->next, memory_order_relaxed) < loop->count)
+            return loop;
     }
     return NULL;
 }
@@ -151,7 +153,8 @@ static void block_signals(sigset_t *old)
     pthread_sigmask(SIG_SETMASK, &blocked, old);
 }
 
-/** Start threads until there are `wanted`. It is no failure if the system has no more: there are others, or the caller. */
+/** Start threads until there are `wanted`. It is no failure if the system has no more: there are others, or
+ * the caller. */
 static void grow(thread_pool *pool, int wanted)
 {
     if (pool->threads >= wanted) return;
@@ -165,7 +168,8 @@ static void grow(thread_pool *pool, int wanted)
     sigset_t old;
     block_signals(&old); /* inherited by the new threads */
     pthread_t thread;
-    while (pool->threads < wanted && pthread_create(&thread, &attributes, run_thread, pool) == 0) pool->threads++;
+    while (pool->threads < wanted && pthread_create(&thread, &attributes, run_thread, pool) == 0)
+        pool->threads++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
 }
@@ -229,11 +233,13 @@ int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *
     thread_pool *pool = members > 1 && !is_inside ? get_pool() : NULL;
     if (!pool) return work_alone(count, work, context);
 
-    parallel_loop loop = {.work = work, .context = context, .count = count, .seats = members - 1, .members = 1};
+    parallel_loop loop = {
+        .work = work, .context = context, .count = count, .seats = members - 1, .members = 1};
     pthread_cond_init(&loop.is_idle, NULL);
     put_on_list(pool, &loop);
     work_at(pool, &loop, 0);
-    if (is_lost(pool)) return blosc2_fail(BLOSC2_E_ARGUMENT, "fork inside of a parallel loop: the child has a part of it");
+    if (is_lost(pool))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "fork inside of a parallel loop: the child has a part of it");
     finish(pool, &loop);
     pthread_cond_destroy(&loop.is_idle);
     if (loop.first.status == BLOSC2_OK) return BLOSC2_OK;
