@@ -137,6 +137,13 @@ EXCEPTIONS = {
     BLOSC2_E_READ_ONLY: errors.StorageError,
 }
 
+# The built-in that Python has for an errno, to ours that is one too.
+STORAGE_EXCEPTIONS = {
+    PermissionError: errors.StoragePermissionError,
+    NotADirectoryError: errors.StorageNotADirectoryError,
+    IsADirectoryError: errors.StorageIsADirectoryError,
+}
+
 
 cdef object exception_of(int status):
     """The Python exception of a negative status, from the message of this thread's last failure."""
@@ -144,9 +151,8 @@ cdef object exception_of(int status):
     message = (<bytes>blosc2_last_error()).decode("utf-8", "replace")
     cdef int os_error = blosc2_last_os_error()
     if issubclass(exception, OSError) and os_error:
-        builtin = type(OSError(os_error, message))  # PermissionError, NotADirectoryError ... where there is one
-        if builtin is not OSError:
-            exception = builtin
+        if exception is errors.StorageError:
+            exception = STORAGE_EXCEPTIONS.get(type(OSError(os_error, message)), exception)
         return exception(os_error, message, os.fsdecode(<bytes>blosc2_last_path()))
     if exception is FileNotFoundError:  # a metalayer, not a file
         return KeyError(message)

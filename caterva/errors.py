@@ -7,6 +7,9 @@ __all__ = [
     "FileChangedError",
     "LockedError",
     "StorageError",
+    "StorageIsADirectoryError",
+    "StorageNotADirectoryError",
+    "StoragePermissionError",
     "UnsupportedFormatError",
 ]
 
@@ -29,6 +32,18 @@ class CodecError(CatervaError, RuntimeError):
 
 class StorageError(CatervaError, OSError):
     """The system refused to read or write; `errno` and `filename` say what and where."""
+
+
+class StoragePermissionError(StorageError, PermissionError):
+    """The system denies access."""
+
+
+class StorageNotADirectoryError(StorageError, NotADirectoryError):
+    """A part of the path is a file."""
+
+
+class StorageIsADirectoryError(StorageError, IsADirectoryError):
+    """The path is a directory, where a file is needed."""
 
 
 class LockedError(StorageError):

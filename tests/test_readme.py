@@ -23,7 +23,7 @@ def draw_logo(path):
 
 @pytest.fixture
 def printed_as_in_the_seed(monkeypatch, tmp_path):
-    """An empty folder with the picture, and NumPy printing as it did then: no shape after a shortened array."""
+    """An empty folder with the picture, and NumPy printing as then: no shape after a shortened array."""
     monkeypatch.chdir(tmp_path)
     draw_logo(tmp_path / "logo.png")
     with np.printoptions(legacy="2.1"):

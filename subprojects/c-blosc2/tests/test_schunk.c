@@ -228,6 +228,31 @@ static void test_reset_and_append(blosc2_home home, const char *name)
     blosc2_schunk_free(schunk);
 }
 
+/* An index of one entry, 0, is a chunk of zeros: it still names a stored chunk. */
+static void test_one_chunk_at_the_start(void)
+{
+    blosc2_schunk_options options = options_of(BLOSC2_HOME_MEMFRAME, NULL);
+    options.chunk_count = 1;
+    blosc2_schunk *schunk, *copy;
+    uint8_t *bytes;
+    size_t size;
+    CHECK_OK(blosc2_schunk_create(&options, &schunk));
+    CHECK_OK(put(schunk, 0, 0));
+    CHECK_OK(blosc2_schunk_commit(schunk));
+    for (int round = 0; round < 3; round++) {
+        int64_t stored = 0;
+        CHECK_OK(blosc2_schunk_to_bytes(schunk, &bytes, &size));
+        blosc2_schunk_free(schunk);
+        CHECK_OK(blosc2_schunk_from_bytes(bytes, size, &copy));
+        blosc2_bytes_free(bytes);
+        check_chunk(copy, 0, 0);
+        CHECK_OK(blosc2_schunk_stored_bytes(copy, &stored));
+        CHECK(stored > 32);
+        schunk = copy;
+    }
+    blosc2_schunk_free(schunk);
+}
+
 /* Everything that changes a super-chunk on disk, as one scenario. @return The first failure. */
 static int scenario(const char *path, blosc2_home home, int *committed)
 {
@@ -339,6 +364,7 @@ int main(void)
     for (size_t i = 0; i < 4; i++) test_reset_and_append(homes[i].home, homes[i].name);
     remove_all(directory);
     CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
+    test_one_chunk_at_the_start();
     test_every_call_can_fail(BLOSC2_HOME_FILE);
     test_every_call_can_fail(BLOSC2_HOME_DIRECTORY);
     b2_memory_fail_after(-1);

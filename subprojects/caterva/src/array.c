@@ -27,8 +27,8 @@ static int init_locks(caterva_array *array)
 }
 
 /** An array over `schunk`, which it owns then. */
-static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const void *dtype, size_t dtype_bytes,
-                     caterva_array **out)
+static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const void *dtype,
+                     size_t dtype_bytes, caterva_array **out)
 {
     caterva_array *array = calloc(1, sizeof *array);
     char *text = malloc(dtype_bytes + 1);
@@ -91,7 +91,8 @@ static int check_options(const caterva_options *options, const char *dtype)
     if (status < 0) return status;
     int32_t item_bytes = options->geometry.item_bytes;
     if (options->cparams.item_bytes != item_bytes) {
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "item size: %" PRId32 " to compress (expected the geometry's, %" PRId32 ")",
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "item size: %" PRId32 " to compress (expected the geometry's, %" PRId32 ")",
                            options->cparams.item_bytes, item_bytes);
     }
     if (options->threads < 1) {
@@ -110,7 +111,7 @@ static int check_options(const caterva_options *options, const char *dtype)
     return BLOSC2_OK;
 }
 
-/** The super-chunk with all its fixed metalayers: the array's own come first, as the real writers put them. */
+/** The super-chunk with its fixed metalayers: the array's own come first, as the real writers put them. */
 static int create_schunk(const caterva_options *options, const cat_layout *layout, const char *dtype,
                          uint8_t *content, blosc2_schunk **out)
 {
@@ -156,7 +157,7 @@ static int create_empty(const caterva_options *options, const cat_layout *layout
     return status;
 }
 
-/** Set all chunks to one of a repeated value, and keep the value for growth. `scratch` has room for either. */
+/** Set all chunks to one repeated value, and keep it for growth. `scratch` has room for chunk or layer. */
 static int fill_with_value(caterva_array *array, const void *value, uint8_t *scratch)
 {
     const cat_layout *layout = &array->layout;
@@ -164,8 +165,8 @@ static int fill_with_value(caterva_array *array, const void *value, uint8_t *scr
     blosc2_metalayer layer = {CAT_FILL_LAYER, scratch, cat_fill_build(value, item_bytes, scratch)};
     int status = blosc2_schunk_set_layer(array->schunk, BLOSC2_LAYER_VARIABLE, &layer);
     if (status < 0 || layout->chunk_count == 0) return status;
-    status = blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, item_bytes, layout->chunk_bytes, layout->block_bytes, value,
-                                  item_bytes, scratch);
+    status = blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, item_bytes, layout->chunk_bytes, layout->block_bytes,
+                                  value, item_bytes, scratch);
     for (int64_t i = 0; i < layout->chunk_count && status == BLOSC2_OK; i++) {
         status = blosc2_schunk_set_chunk(array->schunk, i, scratch, BLOSC2_CHUNK_OVERHEAD + item_bytes);
     }
@@ -205,7 +206,8 @@ int caterva_array_create(const caterva_options *options, caterva_array **out)
 /* ------------------------------------------------------------------ opening */
 
 /** The content of the layer that counts. @param content  Set to a block for blosc2_bytes_free(). */
-static int load_metadata(const blosc2_schunk *schunk, cat_metadata_kind *kind, uint8_t **content, int32_t *size)
+static int load_metadata(const blosc2_schunk *schunk, cat_metadata_kind *kind, uint8_t **content,
+                         int32_t *size)
 {
     *kind = CAT_METADATA_B2ND; /* it wins: docs/format/ndim-metalayers.md 4 */
     int index = blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_FIXED, cat_metadata_name(*kind));
@@ -223,16 +225,17 @@ static int check_chunks(const blosc2_schunk *schunk, const cat_layout *layout)
     int64_t count = blosc2_schunk_chunk_count(schunk), nbytes = blosc2_schunk_nbytes(schunk);
     int32_t chunk_bytes = blosc2_schunk_chunk_bytes(schunk);
     if (count != layout->chunk_count) {
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunks: %" PRId64 " stored (expected %" PRId64 " by the shape)", count,
-                           layout->chunk_count);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunks: %" PRId64 " stored (expected %" PRId64 " by the shape)",
+                           count, layout->chunk_count);
     }
     if (count > 0 && chunk_bytes != layout->chunk_bytes) {
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunks: of %" PRId32 " bytes (expected %" PRId32 " by the chunk shape)",
+        return blosc2_fail(BLOSC2_E_CORRUPT,
+                           "chunks: of %" PRId32 " bytes (expected %" PRId32 " by the chunk shape)",
                            chunk_bytes, layout->chunk_bytes);
     }
     if (nbytes != count * layout->chunk_bytes) {
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunks: %" PRId64 " bytes in all (expected %" PRId64 ")", nbytes,
-                           count * layout->chunk_bytes);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunks: %" PRId64 " bytes in all (expected %" PRId64 ")",
+                           nbytes, count * layout->chunk_bytes);
     }
     return BLOSC2_OK;
 }

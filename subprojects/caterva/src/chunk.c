@@ -8,13 +8,13 @@ static int view(const caterva_array *array, int64_t number, const int32_t *block
 {
     int status = blosc2_schunk_view(array->schunk, number, blocks, block_count, worker->workspace, out);
     if (status < 0 || out->nbytes == array->layout.chunk_bytes) return status;
-    return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %" PRId64 ": nbytes %" PRId32 " (expected %" PRId32 ")", number,
-                       out->nbytes, array->layout.chunk_bytes);
+    return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %" PRId64 ": nbytes %" PRId32 " (expected %" PRId32 ")",
+                       number, out->nbytes, array->layout.chunk_bytes);
 }
 
 /**
- * Blocks of another size than the geometry's are legal (docs/format/ndim-metalayers.md 2): a special chunk can be
- * cut into any blocks, others are decoded at once.
+ * Blocks of another size than the geometry's are legal (docs/format/ndim-metalayers.md 2): a special chunk
+ * can be cut into any blocks, others are decoded at once.
  */
 static int adapt_blocks(const caterva_array *array, int64_t number, cat_worker *worker, cat_chunk *chunk)
 {

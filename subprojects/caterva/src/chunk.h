@@ -12,7 +12,7 @@ enum { CAT_BLOCK_LIST_MAX = 1 << 16 };
 
 typedef struct cat_chunk {
     blosc2_view view;
-    const uint8_t *decoded; /* all of it, in the worker's `chunk`, if its blocks are not the array's; else NULL */
+    const uint8_t *decoded; /* its content, in the worker's `chunk`, if its blocks are others; else NULL */
     int32_t block_bytes;    /* the array's */
 } cat_chunk;
 
@@ -25,7 +25,8 @@ typedef struct cat_chunk {
 int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,
                    cat_worker *worker, cat_chunk *out);
 
-/** The item that the whole chunk repeats, if that is known without decoding; else NULL. May use the worker's `block`. */
+/** The item that the whole chunk repeats, if that is known without decoding, else NULL; may lie in `block`.
+ */
 const uint8_t *cat_chunk_repeated_item(const cat_chunk *chunk, int32_t item_bytes, cat_worker *worker);
 
 /** Bring block `block` of the array to `out`. */

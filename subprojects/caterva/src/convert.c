@@ -1,4 +1,4 @@
-/** Arrays into others: a copy of other chunks or parameters, and the same array without its axes of length 1. */
+/** Arrays into others: a copy with other chunks or parameters, and one without its axes of length 1. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@
 typedef struct copy_job {
     caterva_array *from;
     caterva_array *to;
-    cat_crew crew;                       /* of `from` */
+    cat_crew crew;                      /* of `from` */
     cat_scratch boxes[CAT_MAX_THREADS]; /* a chunk without padding, for each thread */
 } copy_job;
 
@@ -21,15 +21,17 @@ static bool same_geometry(const caterva_geometry *a, const caterva_geometry *b)
 {
     if (a->ndim != b->ndim || a->item_bytes != b->item_bytes) return false;
     for (int d = 0; d < a->ndim; d++) {
-        if (a->shape[d] != b->shape[d] || a->chunks[d] != b->chunks[d] || a->blocks[d] != b->blocks[d]) return false;
+        if (a->shape[d] != b->shape[d] || a->chunks[d] != b->chunks[d] || a->blocks[d] != b->blocks[d])
+            return false;
     }
     return true;
 }
 
 static bool same_cparams(const blosc2_cparams *a, const blosc2_cparams *b)
 {
-    return a->item_bytes == b->item_bytes && a->codec == b->codec && a->clevel == b->clevel && a->split == b->split &&
-           a->use_dict == b->use_dict && memcmp(a->filters, b->filters, sizeof a->filters) == 0 &&
+    return a->item_bytes == b->item_bytes && a->codec == b->codec && a->clevel == b->clevel &&
+           a->split == b->split && a->use_dict == b->use_dict &&
+           memcmp(a->filters, b->filters, sizeof a->filters) == 0 &&
            memcmp(a->filters_meta, b->filters_meta, sizeof a->filters_meta) == 0;
 }
 
@@ -51,7 +53,8 @@ static void select_chunk(const cat_layout *layout, int64_t number, caterva_selec
 }
 
 /** Whether no chunk under a selection holds anything: then nothing need be read, however large it is. */
-static int find_zeros(caterva_array *array, const caterva_selection *selection, cat_worker *worker, bool *zeros)
+static int find_zeros(caterva_array *array, const caterva_selection *selection, cat_worker *worker,
+                      bool *zeros)
 {
     static const int32_t no_blocks[1];
     const cat_layout *layout = &array->layout;
@@ -104,8 +107,8 @@ static int take_chunk(copy_job *job, int64_t index)
     }
     if (status < 0 || reads_as_zeros(&view)) return status;
     const cat_layout *layout = &job->to->layout;
-    bool fits = view.nbytes == layout->chunk_bytes && view.block_bytes == layout->block_bytes && !view.vl_blocks &&
-                view.header_bytes == BLOSC2_CHUNK_OVERHEAD; /* not a chunk of Blosc1 */
+    bool fits = view.nbytes == layout->chunk_bytes && view.block_bytes == layout->block_bytes &&
+                !view.vl_blocks && view.header_bytes == BLOSC2_CHUNK_OVERHEAD; /* not a chunk of Blosc1 */
     if (!fits) return recode_chunk(job, 0, index);
     return blosc2_schunk_set_chunk(job->to->schunk, index, view.bytes, view.cbytes);
 }
@@ -113,8 +116,9 @@ static int take_chunk(copy_job *job, int64_t index)
 static int copy_chunks(copy_job *job)
 {
     int64_t count = job->to->layout.chunk_count;
-    bool as_compressed = same_geometry(&job->from->geometry, &job->to->geometry) &&
-                         same_cparams(blosc2_schunk_cparams(job->from->schunk), blosc2_schunk_cparams(job->to->schunk));
+    bool as_compressed =
+        same_geometry(&job->from->geometry, &job->to->geometry) &&
+        same_cparams(blosc2_schunk_cparams(job->from->schunk), blosc2_schunk_cparams(job->to->schunk));
     if (!as_compressed) return blosc2_parallel_for(cat_array_threads(job->to), count, recode_chunk, job);
     int status = BLOSC2_OK;
     for (int64_t i = 0; i < count && status == BLOSC2_OK; i++) status = take_chunk(job, i);
@@ -125,7 +129,8 @@ static int copy_variable_layer(const blosc2_schunk *from, int index, blosc2_schu
 {
     uint8_t *content;
     blosc2_metalayer layer = {.name = blosc2_schunk_layer_name(from, BLOSC2_LAYER_VARIABLE, index)};
-    int status = blosc2_schunk_layer_content(from, BLOSC2_LAYER_VARIABLE, index, &content, &layer.content_bytes);
+    int status =
+        blosc2_schunk_layer_content(from, BLOSC2_LAYER_VARIABLE, index, &content, &layer.content_bytes);
     if (status < 0) return status;
     layer.content = content;
     status = blosc2_schunk_set_layer(to, BLOSC2_LAYER_VARIABLE, &layer);
@@ -193,8 +198,8 @@ typedef struct squeeze_job {
     cat_layout layout;          /* of `geometry` */
     int axes[CATERVA_MAX_NDIM]; /* the old axis of each one that stays */
     cat_worker *worker;
-    cat_scratch block;          /* a new block */
-    kept_chunk *chunks;         /* the new chunks, but those of zeros */
+    cat_scratch block;  /* a new block */
+    kept_chunk *chunks; /* the new chunks, but those of zeros */
     int64_t count, room;
 } squeeze_job;
 
@@ -226,8 +231,8 @@ static int squeeze_block(squeeze_job *job, const cat_chunk *old, int32_t number)
     }
     int status = cat_chunk_read_block(old, (int32_t)old_number, job->worker->block.bytes, job->worker);
     if (status < 0) return status;
-    cat_copy_box(to->ndim, to->block, to->item_bytes, job->block.bytes, to->block_strides, job->worker->block.bytes,
-                 strides);
+    cat_copy_box(to->ndim, to->block, to->item_bytes, job->block.bytes, to->block_strides,
+                 job->worker->block.bytes, strides);
     return BLOSC2_OK;
 }
 
@@ -260,7 +265,8 @@ static int squeeze_chunk(squeeze_job *job, int64_t number)
     status = blosc2_builder_start(builder, to->chunk_bytes, to->block_bytes);
     for (int32_t i = 0; i < to->block_count && status == BLOSC2_OK; i++) {
         status = squeeze_block(job, &old, i);
-        if (status == BLOSC2_OK) status = blosc2_builder_encode_block(builder, i, job->block.bytes, workspace);
+        if (status == BLOSC2_OK)
+            status = blosc2_builder_encode_block(builder, i, job->block.bytes, workspace);
     }
     if (status == BLOSC2_OK) status = blosc2_builder_finish(builder, &bytes, &cbytes, workspace);
     return status == BLOSC2_OK ? keep_chunk(job, number, bytes, cbytes) : status;
@@ -272,7 +278,8 @@ static int prepare_worker(squeeze_job *job, cat_crew *crew)
     if (status == BLOSC2_OK) {
         status = cat_worker_need_builder(job->worker, blosc2_schunk_cparams(job->array->schunk));
     }
-    if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->worker->block, job->array->layout.block_bytes);
+    if (status == BLOSC2_OK)
+        status = cat_scratch_reserve(&job->worker->block, job->array->layout.block_bytes);
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->block, job->layout.block_bytes);
     return status;
 }
@@ -291,7 +298,8 @@ static int squeeze_chunks(squeeze_job *job)
     }
     for (int64_t i = 0; i < job->count; i++) {
         const kept_chunk *chunk = &job->chunks[i];
-        if (status == BLOSC2_OK) status = blosc2_schunk_set_chunk(schunk, chunk->number, chunk->bytes, chunk->cbytes);
+        if (status == BLOSC2_OK)
+            status = blosc2_schunk_set_chunk(schunk, chunk->number, chunk->bytes, chunk->cbytes);
         free(chunk->bytes);
     }
     free(job->chunks);

@@ -32,12 +32,21 @@ static void row_any(uint8_t *to, const uint8_t *from, const axis *along, size_t 
     for (int64_t i = 0; i < along->count; i++) memcpy(to + i * along->to, from + i * along->from, item_bytes);
 }
 
+static bool is_one_byte(const uint8_t *item, size_t item_bytes)
+{
+    return item[0] == item[item_bytes - 1] && memcmp(item, item + 1, item_bytes - 1) == 0;
+}
+
 /** One item over and over into contiguous memory: by a pattern that doubles until it is worth a memcpy. */
 static void row_fill(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
 {
     const size_t pattern_bytes = 4096; /* stays in L1 */
     size_t longest = item_bytes < pattern_bytes ? pattern_bytes / item_bytes * item_bytes : item_bytes;
     size_t total = (size_t)along->count * item_bytes;
+    if (is_one_byte(from, item_bytes)) {
+        memset(to, from[0], total);
+        return;
+    }
     memcpy(to, from, item_bytes);
     for (size_t done = item_bytes, piece; done < total; done += piece) {
         piece = done < longest ? done : longest;
@@ -50,12 +59,18 @@ static row_fn *choose_row(const axis *along, int64_t item_bytes)
 {
     if (along->from == 0 && along->to == item_bytes) return row_fill;
     switch (item_bytes) {
-    case 1: return row_1;
-    case 2: return row_2;
-    case 4: return row_4;
-    case 8: return row_8;
-    case 16: return row_16;
-    default: return row_any;
+    case 1:
+        return row_1;
+    case 2:
+        return row_2;
+    case 4:
+        return row_4;
+    case 8:
+        return row_8;
+    case 16:
+        return row_16;
+    default:
+        return row_any;
     }
 }
 

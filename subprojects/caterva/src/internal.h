@@ -12,15 +12,15 @@
 #include "worker.h"
 
 struct caterva_array {
-    blosc2_schunk *schunk;      /* owned */
-    char *dtype;                /* owned, NUL-terminated */
+    blosc2_schunk *schunk; /* owned */
+    char *dtype;           /* owned, NUL-terminated */
     caterva_geometry geometry;
     cat_layout layout;          /* of `geometry` */
     caterva_geometry committed; /* what a rollback returns to */
     bool change_failed;         /* a write of the caller's change failed half-way: it must not be committed */
     atomic_int threads;
-    cat_lock lock;              /* readers and writers of the array */
-    cat_lock chunks;            /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
+    cat_lock lock;   /* readers and writers of the array */
+    cat_lock chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
 };
 
@@ -51,11 +51,11 @@ int cat_change_leave(caterva_array *array, cat_change change, int status);
 /* ------------------------------------------------------------------ boxes: read.c, write.c */
 
 /** caterva_array_read() of a checked selection on `threads` threads. */
-int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out, const int64_t *strides,
-                   int threads);
+int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+                   const int64_t *strides, int threads);
 
 /** caterva_array_write() of a checked selection inside of a change. */
-int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in, const int64_t *strides,
-                    int threads);
+int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
+                    const int64_t *strides, int threads);
 
 #endif

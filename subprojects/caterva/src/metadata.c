@@ -64,7 +64,8 @@ static uint8_t *put_i32s(uint8_t *p, int count, const int32_t *values)
     return p;
 }
 
-void cat_metadata_build(cat_metadata_kind kind, const caterva_geometry *geometry, const char *dtype, uint8_t *out)
+void cat_metadata_build(cat_metadata_kind kind, const caterva_geometry *geometry, const char *dtype,
+                        uint8_t *out)
 {
     int ndim = geometry->ndim;
     uint8_t *p = put_u8(out, MARK_ARRAY + (kind == CAT_METADATA_CATERVA ? CATERVA_FIELDS : B2ND_FIELDS));
@@ -105,7 +106,8 @@ static int64_t take(reader *r, int bytes, const char *field)
 {
     if (r->status < 0) return 0;
     if (r->size - r->position < bytes) {
-        r->status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: ends at byte %" PRId32 ", within %s", r->layer, r->size, field);
+        r->status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: ends at byte %" PRId32 ", within %s", r->layer,
+                                r->size, field);
         return 0;
     }
     uint64_t value = 0;
@@ -116,19 +118,21 @@ static int64_t take(reader *r, int bytes, const char *field)
 }
 
 /** Fail for the field of `bytes` bytes just read, unless its value is in range. */
-static void check_range(reader *r, int bytes, int64_t value, int64_t low, int64_t high, int status, const char *field)
+static void check_range(reader *r, int bytes, int64_t value, int64_t low, int64_t high, int status,
+                        const char *field)
 {
     if (r->status < 0 || (value >= low && value <= high)) return;
-    r->status = blosc2_fail(status, "%s: byte %" PRId32 ": %s %" PRId64 " (expected %" PRId64 "..%" PRId64 ")",
-                            r->layer, r->position - bytes, field, value, low, high);
+    r->status =
+        blosc2_fail(status, "%s: byte %" PRId32 ": %s %" PRId64 " (expected %" PRId64 "..%" PRId64 ")",
+                    r->layer, r->position - bytes, field, value, low, high);
 }
 
 static void take_marker(reader *r, int expected, const char *field)
 {
     int64_t found = take(r, 1, field);
     if (r->status < 0 || found == expected) return;
-    r->status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: byte %" PRId32 ": marker 0x%02x of %s (expected 0x%02x)", r->layer,
-                            r->position - 1, (unsigned)found, field, (unsigned)expected);
+    r->status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: byte %" PRId32 ": marker 0x%02x of %s (expected 0x%02x)",
+                            r->layer, r->position - 1, (unsigned)found, field, (unsigned)expected);
 }
 
 static int64_t take_extent(reader *r, int marker, const char *field)
@@ -186,7 +190,8 @@ int cat_metadata_parse(cat_metadata_kind kind, const uint8_t *bytes, int32_t siz
     bool known = fields == full || (ends_early && fields == CATERVA_FIELDS);
     if (!known) return blosc2_fail(BLOSC2_E_CORRUPT, "%s: byte 0: array of %d fields", r.layer, fields);
     if (r.position != size) {
-        return blosc2_fail(BLOSC2_E_CORRUPT, "%s: %" PRId32 " bytes (expected %" PRId32 ")", r.layer, size, r.position);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "%s: %" PRId32 " bytes (expected %" PRId32 ")", r.layer, size,
+                           r.position);
     }
     *out = found;
     return BLOSC2_OK;

@@ -29,13 +29,15 @@ bool cat_metadata_suits_caterva(const caterva_geometry *geometry);
 int64_t cat_metadata_size(cat_metadata_kind kind, int ndim, const char *dtype);
 
 /** Write the layer of a checked geometry; `dtype` is for "b2nd" alone. */
-void cat_metadata_build(cat_metadata_kind kind, const caterva_geometry *geometry, const char *dtype, uint8_t *out);
+void cat_metadata_build(cat_metadata_kind kind, const caterva_geometry *geometry, const char *dtype,
+                        uint8_t *out);
 
 /** What a layer says. */
 typedef struct cat_metadata {
-    caterva_geometry geometry; /* ndim in range, extents >= 0; the rest is cat_layout_init()'s; item_bytes unset */
-    const uint8_t *dtype;      /* not NUL-terminated, but without NUL inside; points into the layer */
-    int32_t dtype_bytes;       /* 0 where there is none */
+    caterva_geometry
+        geometry;         /* ndim and signs are checked, the rest is cat_layout_init()'s; no item_bytes */
+    const uint8_t *dtype; /* not NUL-terminated, but without NUL inside; points into the layer */
+    int32_t dtype_bytes;  /* 0 where there is none */
 } cat_metadata;
 
 /** @return BLOSC2_OK, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED (version, dtype format). */
@@ -44,7 +46,11 @@ int cat_metadata_parse(cat_metadata_kind kind, const uint8_t *bytes, int32_t siz
 /** True if the bytes are UTF-8 without NUL. */
 bool cat_is_text(const uint8_t *bytes, int64_t size);
 
-/** Write the content of CAT_FILL_LAYER; `out` has CAT_FILL_OVERHEAD more bytes than the value. @return Bytes written. */
+/**
+ * Write the content of CAT_FILL_LAYER.
+ * @param out  Has room for CAT_FILL_OVERHEAD more bytes than the value.
+ * @return Bytes written.
+ */
 int32_t cat_fill_build(const void *value, int32_t value_bytes, uint8_t *out);
 
 #endif

@@ -14,15 +14,16 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
         }
         if (count == 0) continue;
         if (start < 0 || start >= shape[d]) {
-            return blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: start %" PRId64 " (expected 0 <= start < %" PRId64 ")", d,
-                               start, shape[d]);
+            return blosc2_fail(BLOSC2_E_ARGUMENT,
+                               "axis %d: start %" PRId64 " (expected 0 <= start < %" PRId64 ")", d, start,
+                               shape[d]);
         }
         /* Dividing by the negative step itself, as -step may not exist. */
         int64_t limit = step > 0 ? (shape[d] - 1 - start) / step : -(start / step);
         if (count - 1 > limit) {
             return blosc2_fail(BLOSC2_E_ARGUMENT,
-                               "axis %d: count %" PRId64 " from %" PRId64 " by %" PRId64 " (expected at most %" PRId64
-                               " in an extent of %" PRId64 ")",
+                               "axis %d: count %" PRId64 " from %" PRId64 " by %" PRId64
+                               " (expected at most %" PRId64 " in an extent of %" PRId64 ")",
                                d, count, start, step, limit + 1, shape[d]);
         }
     }
@@ -57,7 +58,7 @@ int64_t cat_selection_runs(int ndim, const caterva_selection *selection, cat_run
     return offset;
 }
 
-/** Steps of a tile or more meet each tile once, and leave some out; shorter ones meet every tile on their way. */
+/** Steps of a tile or more meet tiles once each, and skip some; shorter ones meet every tile on their way. */
 static int64_t touched_tiles(const cat_run *run, int64_t tile)
 {
     if (run->step >= tile) return run->count;
@@ -120,7 +121,8 @@ bool cat_part_is_tile(const cat_part *part, int ndim, const int64_t *tile)
     return true;
 }
 
-int64_t cat_part_box(const cat_part *part, int ndim, const int64_t *tile_strides, int64_t *counts, int64_t *strides)
+int64_t cat_part_box(const cat_part *part, int ndim, const int64_t *tile_strides, int64_t *counts,
+                     int64_t *strides)
 {
     int64_t first = 0;
     for (int d = 0; d < ndim; d++) {

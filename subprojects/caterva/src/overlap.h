@@ -1,6 +1,7 @@
 /**
- * What a stepped selection takes of a grid of equal tiles: of the chunks of an array, and of the blocks of a chunk.
- * Pure. Only touched tiles are visited, each found in constant time by its number, so that threads can share them.
+ * What a stepped selection takes of a grid of equal tiles: of the chunks of an array, and of the blocks of a
+ * chunk. Pure. Only touched tiles are visited, each found in constant time by its number, so that threads can
+ * share them.
  */
 #ifndef CAT_OVERLAP_H
 #define CAT_OVERLAP_H
@@ -24,8 +25,8 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
 int64_t cat_selection_items(int ndim, const caterva_selection *selection);
 
 /**
- * Turn a checked selection of at least one item into runs with steps >= 1. An axis with a negative step is walked
- * from its other end, in memory too.
+ * Turn a checked selection of at least one item into runs with steps >= 1. An axis with a negative step is
+ * walked from its other end, in memory too.
  *
  * @param strides  In: bytes per item of the selection in memory; out: per item of the runs.
  * @return Bytes from the selection's first item in memory to the first one of the runs.
@@ -35,18 +36,18 @@ int64_t cat_selection_runs(int ndim, const caterva_selection *selection, cat_run
 /** A selection laid over a grid. All pointers are borrowed. */
 typedef struct cat_overlap {
     int ndim;
-    const cat_run *runs;              /* each of at least one item */
-    const int64_t *tile;              /* extents of a tile, items */
-    const int64_t *grid;              /* tiles along each axis */
-    const int64_t *strides;           /* of the memory beside it, bytes per item of the runs */
+    const cat_run *runs;               /* each of at least one item */
+    const int64_t *tile;               /* extents of a tile, items */
+    const int64_t *grid;               /* tiles along each axis */
+    const int64_t *strides;            /* of the memory beside it, bytes per item of the runs */
     int64_t touched[CATERVA_MAX_NDIM]; /* tiles touched along each axis */
-    int64_t count;                    /* tiles touched */
+    int64_t count;                     /* tiles touched */
 } cat_overlap;
 
 /** What the selection takes of one tile. */
 typedef struct cat_part {
-    int64_t number;                  /* of the tile: C order over the grid */
-    int64_t offset;                  /* bytes in memory from the first item of the runs to the first of the part */
+    int64_t number; /* of the tile: C order over the grid */
+    int64_t offset; /* bytes in memory from the first item of the runs to the first of the part */
     int64_t index[CATERVA_MAX_NDIM]; /* of the tile on each axis */
     cat_run runs[CATERVA_MAX_NDIM];  /* inside of the tile */
 } cat_part;
@@ -68,6 +69,7 @@ bool cat_part_is_tile(const cat_part *part, int ndim, const int64_t *tile);
  * @param strides       Receives bytes from item to item of the part.
  * @return Bytes from the tile's first item to the part's.
  */
-int64_t cat_part_box(const cat_part *part, int ndim, const int64_t *tile_strides, int64_t *counts, int64_t *strides);
+int64_t cat_part_box(const cat_part *part, int ndim, const int64_t *tile_strides, int64_t *counts,
+                     int64_t *strides);
 
 #endif

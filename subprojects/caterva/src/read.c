@@ -1,6 +1,6 @@
 /**
- * Reading: a selection falls into chunks, each chunk's part into blocks, and each block's part is copied into place.
- * A block that is just what the caller wants, where he wants it, is decoded in place.
+ * Reading: a selection falls into chunks, each chunk's part into blocks, and each block's part is copied into
+ * place. A block that is just what the caller wants, where he wants it, is decoded in place.
  */
 #include <inttypes.h>
 
@@ -11,11 +11,11 @@
 
 typedef struct read_job {
     caterva_array *array;
-    uint8_t *out;                      /* first item of the runs */
+    uint8_t *out; /* first item of the runs */
     cat_run runs[CATERVA_MAX_NDIM];
     int64_t strides[CATERVA_MAX_NDIM]; /* of `out` */
     cat_overlap chunks;
-    bool out_fits_blocks;              /* a whole block lies in `out` as it does in a chunk */
+    bool out_fits_blocks; /* a whole block lies in `out` as it does in a chunk */
     cat_crew crew;
 } read_job;
 
@@ -104,7 +104,8 @@ static int open_chunk(read_job *read, int64_t n, cat_worker *worker, chunk_job *
     job->read = read;
     cat_overlap_part(&read->chunks, n, &job->part);
     job->out = read->out + job->part.offset;
-    cat_overlap_init(&job->blocks, layout->ndim, job->part.runs, layout->block, layout->block_grid, read->strides);
+    cat_overlap_init(&job->blocks, layout->ndim, job->part.runs, layout->block, layout->block_grid,
+                     read->strides);
     int64_t count = job->blocks.count;
     bool all = count == layout->block_count || count > CAT_BLOCK_LIST_MAX;
     int status = all ? BLOSC2_OK : list_blocks(&job->blocks, worker);
@@ -153,8 +154,8 @@ static int read_chunks_together(read_job *read, int threads)
     return status;
 }
 
-int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out, const int64_t *strides,
-                   int threads)
+int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+                   const int64_t *strides, int threads)
 {
     const cat_layout *layout = &array->layout;
     if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
@@ -175,11 +176,13 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     return status;
 }
 
-int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out, const int64_t *strides)
+int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+                       const int64_t *strides)
 {
     cat_lock_share(&array->lock);
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
-    if (status == BLOSC2_OK) status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
+    if (status == BLOSC2_OK)
+        status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
     cat_lock_release(&array->lock);
     return status;
 }

@@ -22,13 +22,13 @@ static int check_axis(const caterva_geometry *geometry, int axis, int status)
 /** Multiply extents and `unit` > 0. A zero wins over any overflow: such a box holds nothing. */
 static bool product(int ndim, const int64_t *extents, int64_t unit, int64_t *out)
 {
-    bool exact = true;
+    bool exact = true, empty = false;
     for (int d = 0; d < ndim; d++) {
-        if (extents[d] == 0) return *out = 0, true;
+        empty = empty || extents[d] == 0;
         exact = exact && cat_mul_i64(unit, extents[d], &unit);
     }
-    *out = unit;
-    return exact;
+    *out = empty ? 0 : unit;
+    return exact || empty;
 }
 
 /** NumPy refuses empty shapes whose other extents overflow, so zeros count as ones here. */
@@ -61,10 +61,12 @@ static int derive_sizes(const caterva_geometry *geometry, int status, cat_layout
     int64_t extended[CATERVA_MAX_NDIM], block_bytes, chunk_bytes, block_count, nbytes;
     int ndim = geometry->ndim;
     for (int d = 0; d < ndim; d++) extended[d] = out->block_grid[d] * out->block[d];
-    if (!product(ndim, out->block, geometry->item_bytes, &block_bytes) || block_bytes > BLOSC2_MAX_BLOCK_BYTES) {
+    if (!product(ndim, out->block, geometry->item_bytes, &block_bytes) ||
+        block_bytes > BLOSC2_MAX_BLOCK_BYTES) {
         return blosc2_fail(status, "blocks: too many bytes in a block (limit %d)", BLOSC2_MAX_BLOCK_BYTES);
     }
-    if (!product(ndim, extended, geometry->item_bytes, &chunk_bytes) || chunk_bytes > BLOSC2_MAX_CHUNK_BYTES) {
+    if (!product(ndim, extended, geometry->item_bytes, &chunk_bytes) ||
+        chunk_bytes > BLOSC2_MAX_CHUNK_BYTES) {
         return blosc2_fail(status, "chunks: too many bytes in a chunk of whole blocks (limit %d)",
                            BLOSC2_MAX_CHUNK_BYTES);
     }
@@ -75,7 +77,7 @@ static int derive_sizes(const caterva_geometry *geometry, int status, cat_layout
         !cat_mul_i64(out->chunk_count, chunk_bytes, &nbytes)) {
         return blosc2_fail(status, "shape: too many bytes in all chunks (limit %" PRId64 ")", INT64_MAX);
     }
-    if (!product(ndim, out->block_grid, 1, &block_count)) block_count = 0; /* cannot be: blocks hold bytes */
+    product(ndim, out->block_grid, 1, &block_count); /* fits: each block has bytes, or there are none */
     out->item_bytes = geometry->item_bytes;
     out->block_bytes = (int32_t)block_bytes;
     out->chunk_bytes = (int32_t)chunk_bytes;
@@ -105,8 +107,9 @@ int caterva_geometry_check(const caterva_geometry *geometry)
     int status = cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &layout);
     for (int d = 0; status == BLOSC2_OK && d < geometry->ndim; d++) {
         if (geometry->blocks[d] <= geometry->chunks[d]) continue;
-        status = blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: block %" PRId32 " (expected at most the chunk, %" PRId32 ")",
-                             d, geometry->blocks[d], geometry->chunks[d]);
+        status = blosc2_fail(BLOSC2_E_ARGUMENT,
+                             "axis %d: block %" PRId32 " (expected at most the chunk, %" PRId32 ")", d,
+                             geometry->blocks[d], geometry->chunks[d]);
     }
     return status;
 }

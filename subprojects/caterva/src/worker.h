@@ -25,12 +25,12 @@ int cat_scratch_reserve(cat_scratch *scratch, int64_t bytes);
 void cat_scratch_free(cat_scratch *scratch);
 
 typedef struct cat_worker {
-    struct cat_worker *next;      /* in the pool */
+    struct cat_worker *next; /* in the pool */
     blosc2_workspace *workspace;
-    blosc2_builder *builder;      /* NULL until the first write */
-    cat_scratch block;            /* a block between chunk and memory */
-    cat_scratch list;             /* int32: the blocks that a view must have */
-    cat_scratch chunk;            /* a whole chunk, where one must be decoded at once; not kept between calls */
+    blosc2_builder *builder; /* NULL until the first write */
+    cat_scratch block;       /* a block between chunk and memory */
+    cat_scratch list;        /* int32: the blocks that a view must have */
+    cat_scratch chunk;       /* a whole chunk, where one must be decoded at once; not kept between calls */
 } cat_worker;
 
 /** Workers at rest. */
@@ -52,8 +52,8 @@ typedef struct cat_crew {
 int cat_crew_get(cat_crew *crew, int thread, cat_worker **out);
 
 /**
- * Give a worker its builder, if it has none yet. An opened file may ask for a codec or filter that can be neither checked
- * nor written here, though chunks with others can be read: BLOSC2_E_UNSUPPORTED.
+ * Give a worker its builder, if it has none yet. An opened file may ask for a codec or filter that can be
+ * neither checked nor written here, though chunks with others can be read: BLOSC2_E_UNSUPPORTED.
  */
 int cat_worker_need_builder(cat_worker *worker, const blosc2_cparams *cparams);
 

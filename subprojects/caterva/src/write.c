@@ -1,6 +1,7 @@
 /**
- * Writing: each touched chunk is built anew from its blocks. Those that the selection covers are gathered from the
- * caller's memory, those that it touches in part are decoded first, and all others keep their compressed bytes.
+ * Writing: each touched chunk is built anew from its blocks. Those that the selection covers are gathered
+ * from the caller's memory, those that it touches in part are decoded first, and all others keep their
+ * compressed bytes.
  */
 #include <string.h>
 
@@ -11,11 +12,11 @@
 
 typedef struct write_job {
     caterva_array *array;
-    const uint8_t *in;                 /* first item of the runs */
+    const uint8_t *in; /* first item of the runs */
     cat_run runs[CATERVA_MAX_NDIM];
     int64_t strides[CATERVA_MAX_NDIM]; /* of `in` */
     cat_overlap chunks;
-    bool in_fits_blocks;               /* a whole block lies in `in` as it does in a chunk */
+    bool in_fits_blocks; /* a whole block lies in `in` as it does in a chunk */
     cat_crew crew;
 } write_job;
 
@@ -167,7 +168,8 @@ static int build_chunk(chunk_job *job, const uint8_t **bytes, int32_t *cbytes)
 static int get_worker(write_job *job, int thread, cat_worker **out)
 {
     int status = cat_crew_get(&job->crew, thread, out);
-    if (status == BLOSC2_OK) status = cat_worker_need_builder(*out, blosc2_schunk_cparams(job->array->schunk));
+    if (status == BLOSC2_OK)
+        status = cat_worker_need_builder(*out, blosc2_schunk_cparams(job->array->schunk));
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&(*out)->block, job->array->layout.block_bytes);
     return status;
 }
@@ -190,8 +192,8 @@ static int write_chunk(void *context, int thread, int64_t index)
     return status;
 }
 
-int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in, const int64_t *strides,
-                    int threads)
+int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
+                    const int64_t *strides, int threads)
 {
     const cat_layout *layout = &array->layout;
     if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
@@ -204,7 +206,8 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
     if (threads > 1 && job.chunks.count > 1) {
         status = blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
     } else {
-        for (int64_t n = 0; n < job.chunks.count && status == BLOSC2_OK; n++) status = write_chunk(&job, 0, n);
+        for (int64_t n = 0; n < job.chunks.count && status == BLOSC2_OK; n++)
+            status = write_chunk(&job, 0, n);
     }
     cat_crew_dismiss(&job.crew);
     return status;

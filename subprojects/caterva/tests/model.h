@@ -84,7 +84,8 @@ static inline caterva_selection random_selection(const caterva_geometry *g)
         int64_t step = selection.step[d];
         bool all = random_in(0, 2) == 0;
         selection.start[d] = all ? (step > 0 ? 0 : g->shape[d] - 1) : random_in(0, g->shape[d] - 1);
-        int64_t most = step > 0 ? (g->shape[d] - 1 - selection.start[d]) / step + 1 : selection.start[d] / -step + 1;
+        int64_t most =
+            step > 0 ? (g->shape[d] - 1 - selection.start[d]) / step + 1 : selection.start[d] / -step + 1;
         selection.count[d] = all ? most : random_in(random_in(0, 9) ? 1 : 0, most);
     }
     return selection;
@@ -143,8 +144,8 @@ static inline void model_write(model *m)
 }
 
 /** True if a selection reads as the plain array says, and no byte else of the memory changes. */
-static inline bool selection_is_right(const model *m, caterva_array *array, const caterva_selection *selection,
-                                      box_order order)
+static inline bool selection_is_right(const model *m, caterva_array *array,
+                                      const caterva_selection *selection, box_order order)
 {
     const caterva_geometry *g = &m->options.geometry;
     memory_box got = box_make(g->ndim, selection->count, g->item_bytes, order);
@@ -199,7 +200,8 @@ static inline blosc2_cparams random_cparams(int32_t item_bytes)
 
 static inline caterva_options random_options(void)
 {
-    caterva_options options = {.geometry = random_geometry(), .dtype = "|V1", .threads = (int)random_in(1, 3)};
+    caterva_options options = {
+        .geometry = random_geometry(), .dtype = "|V1", .threads = (int)random_in(1, 3)};
     options.cparams = random_cparams(options.geometry.item_bytes);
     return options;
 }

@@ -151,13 +151,10 @@ static void a_huge_array_of_zeros_costs_nothing(void)
 /** Chunks of 4 by 4 blocks of incompressible items: the blocks not touched keep their compressed bytes. */
 static void untouched_blocks_are_not_compressed_again(void)
 {
-    caterva_options options = {.geometry = {.ndim = 2,
-                                            .item_bytes = 4,
-                                            .shape = {64, 64},
-                                            .chunks = {64, 64},
-                                            .blocks = {16, 16}},
-                               .cparams = blosc2_cparams_default(4),
-                               .threads = 1};
+    caterva_options options = {
+        .geometry = {.ndim = 2, .item_bytes = 4, .shape = {64, 64}, .chunks = {64, 64}, .blocks = {16, 16}},
+        .cparams = blosc2_cparams_default(4),
+        .threads = 1};
     model m = model_make(&options);
     for (size_t i = 0; i < m.plain_bytes; i++) m.plain[i] = i % 4 ? 0 : (uint8_t)random_u64();
     caterva_selection all = whole(&options.geometry);
@@ -230,9 +227,10 @@ static void wrong_arguments_are_refused(void)
 
 static void wrong_selections_are_refused(void)
 {
-    caterva_options options = {.geometry = {.ndim = 1, .item_bytes = 1, .shape = {5}, .chunks = {2}, .blocks = {1}},
-                               .cparams = blosc2_cparams_default(1),
-                               .threads = 1};
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {5}, .chunks = {2}, .blocks = {1}},
+        .cparams = blosc2_cparams_default(1),
+        .threads = 1};
     model m = model_make(&options);
     uint8_t items[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     int64_t stride = 1;
@@ -300,7 +298,8 @@ int main(void)
 {
     const char *directory = scratch_directory();
     CHECK_OK(blosc2_init());
-    for (int round = 0; round < 120; round++) random_writes_are_read((blosc2_home)(round % 4), round, directory);
+    for (int round = 0; round < 120; round++)
+        random_writes_are_read((blosc2_home)(round % 4), round, directory);
     for (int round = 0; round < 30; round++) full_arrays_hold_their_value();
     for (int round = 0; round < 10; round++) zero_fill_values_are_zeros();
     a_huge_array_of_zeros_costs_nothing();

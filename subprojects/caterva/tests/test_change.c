@@ -157,12 +157,13 @@ static void a_failed_write_bars_the_commit(blosc2_home home)
 static void layers_are_set_and_deleted(blosc2_home home)
 {
     blosc2_metalayer fixed = {"mine", (const uint8_t *)"12345", 5};
-    caterva_options options = {.geometry = {.ndim = 1, .item_bytes = 1, .shape = {9}, .chunks = {4}, .blocks = {2}},
-                               .cparams = blosc2_cparams_default(1),
-                               .metalayers = &fixed,
-                               .metalayer_count = 1,
-                               .home = home,
-                               .threads = 1};
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {9}, .chunks = {4}, .blocks = {2}},
+        .cparams = blosc2_cparams_default(1),
+        .metalayers = &fixed,
+        .metalayer_count = 1,
+        .home = home,
+        .threads = 1};
     snprintf(path, sizeof path, "%s/layers-%d", directory, (int)home);
     if (home >= BLOSC2_HOME_FILE) options.path = path;
     model m = model_filled(&options);
@@ -197,11 +198,12 @@ static void users_get_fourteen_layers(void)
         snprintf(names[i], sizeof names[i], "n%d", i);
         layers[i] = (blosc2_metalayer){names[i], (const uint8_t *)"", 0};
     }
-    caterva_options options = {.geometry = {.ndim = 1, .item_bytes = 1, .shape = {9}, .chunks = {4}, .blocks = {2}},
-                               .cparams = blosc2_cparams_default(1),
-                               .metalayers = layers,
-                               .metalayer_count = 14,
-                               .threads = 1};
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {9}, .chunks = {4}, .blocks = {2}},
+        .cparams = blosc2_cparams_default(1),
+        .metalayers = layers,
+        .metalayer_count = 14,
+        .threads = 1};
     caterva_array *array = NULL;
     CHECK_OK(caterva_array_create(&options, &array));
     caterva_array_free(array);

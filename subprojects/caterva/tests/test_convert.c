@@ -94,10 +94,13 @@ static void full_arrays_keep_their_fill_value(void)
 
 static void a_terabyte_of_zeros_is_copied_at_once(void)
 {
-    caterva_options options = {
-        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {(int64_t)1 << 40}, .chunks = {1 << 28}, .blocks = {1 << 16}},
-        .cparams = blosc2_cparams_default(1),
-        .threads = 1};
+    caterva_options options = {.geometry = {.ndim = 1,
+                                            .item_bytes = 1,
+                                            .shape = {(int64_t)1 << 40},
+                                            .chunks = {1 << 28},
+                                            .blocks = {1 << 16}},
+                               .cparams = blosc2_cparams_default(1),
+                               .threads = 1};
     caterva_array *from = NULL, *to = NULL;
     CHECK_OK(caterva_array_create(&options, &from));
     options.geometry.chunks[0] = 3 << 27;
@@ -111,9 +114,10 @@ static void a_terabyte_of_zeros_is_copied_at_once(void)
 
 static void another_shape_is_refused(void)
 {
-    caterva_options options = {.geometry = {.ndim = 1, .item_bytes = 1, .shape = {5}, .chunks = {2}, .blocks = {1}},
-                               .cparams = blosc2_cparams_default(1),
-                               .threads = 1};
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {5}, .chunks = {2}, .blocks = {1}},
+        .cparams = blosc2_cparams_default(1),
+        .threads = 1};
     model from = model_filled(&options);
     caterva_array *to = NULL;
     options.geometry.shape[0] = 6;

@@ -8,13 +8,15 @@
 #include "random.h"
 
 /* docs/format/ndim-metalayers.md 6 */
+/* clang-format off */
 static const uint8_t EXAMPLE[] = {
-    0x97, 0x00, 0x02,                                                 /* */
-    0x92, 0xd3, 0,    0,    0,    0, 0,    0, 0, 10, 0xd3, 0, 0, 0, 0, 0, 0, 0, 10,
-    0x92, 0xd2, 0,    0,    0,    4, 0xd2, 0, 0, 0,  4,
-    0x92, 0xd2, 0,    0,    0,    2, 0xd2, 0, 0, 0,  3,
-    0x00, 0xdb, 0,    0,    0,    3, 0x3c, 0x66, 0x38,
+    0x97, 0x00, 0x02,
+    0x92, 0xd3, 0, 0, 0, 0, 0, 0, 0, 10, 0xd3, 0, 0, 0, 0, 0, 0, 0, 10,
+    0x92, 0xd2, 0, 0, 0, 4, 0xd2, 0, 0, 0, 4,
+    0x92, 0xd2, 0, 0, 0, 2, 0xd2, 0, 0, 0, 3,
+    0x00, 0xdb, 0, 0, 0, 3, 0x3c, 0x66, 0x38,
 };
+/* clang-format on */
 
 static const caterva_geometry EXAMPLE_GEOMETRY = {
     .ndim = 2, .item_bytes = 8, .shape = {10, 10}, .chunks = {4, 4}, .blocks = {2, 3}};
@@ -24,7 +26,8 @@ enum { WITHOUT_DTYPE = 6 + 19 * 2 };
 static bool same_extents(const caterva_geometry *a, const caterva_geometry *b)
 {
     return a->ndim == b->ndim && memcmp(a->shape, b->shape, sizeof a->shape) == 0 &&
-           memcmp(a->chunks, b->chunks, sizeof a->chunks) == 0 && memcmp(a->blocks, b->blocks, sizeof a->blocks) == 0;
+           memcmp(a->chunks, b->chunks, sizeof a->chunks) == 0 &&
+           memcmp(a->blocks, b->blocks, sizeof a->blocks) == 0;
 }
 
 /** Parse a copy of just that size, so that the sanitizer sees a byte read too many. */
@@ -173,7 +176,10 @@ static void fill_values_are_msgpack_bin(void)
 {
     uint8_t *value = calloc(1, 70000), *out = malloc(70000 + CAT_FILL_OVERHEAD);
     if (!value || !out) exit(2);
-    CHECK(cat_fill_build("ab", 2, out) == 4 && memcmp(out, "\xc4\x02" "ab", 4) == 0);
+    CHECK(cat_fill_build("ab", 2, out) == 4 && memcmp(out,
+                                                      "\xc4\x02"
+                                                      "ab",
+                                                      4) == 0);
     CHECK(cat_fill_build(value, 255, out) == 257 && out[0] == 0xc4 && out[1] == 255);
     CHECK(cat_fill_build(value, 256, out) == 259 && memcmp(out, "\xc5\x01\x00", 3) == 0);
     CHECK(cat_fill_build(value, 70000, out) == 70005 && memcmp(out, "\xc6\x00\x01\x11\x70", 5) == 0);

@@ -1,4 +1,5 @@
-/** Frames of others: what is no array is refused, and chunks of other blocks than the geometry's are read and updated. */
+/** Frames of others: what is no array is refused, and chunks of other blocks than the geometry's are read and
+ * updated. */
 #include "metadata.h"
 #include "model.h"
 #include "shape.h"
@@ -8,7 +9,7 @@ typedef struct frame {
     int32_t chunk_bytes;
     int32_t block_bytes;
     int64_t chunk_count;
-    const char *layer;     /* name to give it, NULL for none */
+    const char *layer;      /* name to give it, NULL for none */
     cat_metadata_kind kind; /* what the layer holds */
 } frame;
 
@@ -26,7 +27,8 @@ static blosc2_schunk *make_schunk(const frame *f)
 {
     uint8_t content[400];
     cat_metadata_build(f->kind, &f->geometry, "<i4", content);
-    blosc2_metalayer layer = {f->layer, content, (int32_t)cat_metadata_size(f->kind, f->geometry.ndim, "<i4")};
+    blosc2_metalayer layer = {f->layer, content,
+                              (int32_t)cat_metadata_size(f->kind, f->geometry.ndim, "<i4")};
     blosc2_schunk_options options = {.home = BLOSC2_HOME_MEMFRAME,
                                      .cparams = blosc2_cparams_default(f->geometry.item_bytes),
                                      .chunk_bytes = f->chunk_bytes,
@@ -130,7 +132,8 @@ static void every_flip_of_a_frame_is_survived(void)
             caterva_array *array = NULL;
             if (caterva_array_from_bytes(bytes, size, &array) == BLOSC2_OK) {
                 const caterva_geometry *g = caterva_array_geometry(array);
-                bool same = memcmp(g->shape, options.geometry.shape, sizeof g->shape) == 0 && g->item_bytes == 4;
+                bool same =
+                    memcmp(g->shape, options.geometry.shape, sizeof g->shape) == 0 && g->item_bytes == 4;
                 if (same && caterva_array_read(array, &all, items, strides) == BLOSC2_OK) {
                     caterva_array_write(array, &all, items, strides);
                 }

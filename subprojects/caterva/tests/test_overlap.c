@@ -9,7 +9,8 @@
 
 enum { MAX_ITEMS = 4096 };
 
-/** Ask for each part, and mark each item of memory with the tile and the place inside that the parts give it. */
+/** Ask for each part, and mark each item of memory with the tile and the place inside that the parts give it.
+ */
 static bool mark_parts(const cat_overlap *overlap, const int64_t *tile, int64_t base, int64_t *tile_of,
                        int64_t *place_of)
 {
@@ -45,7 +46,8 @@ static bool mark_parts(const cat_overlap *overlap, const int64_t *tile, int64_t 
 }
 
 /** Compare with the tile and place of each item by definition. Memory is in C order, one byte per item. */
-static bool overlap_is_right(int ndim, const int64_t *shape, const int64_t *tile, const caterva_selection *selection)
+static bool overlap_is_right(int ndim, const int64_t *shape, const int64_t *tile,
+                             const caterva_selection *selection)
 {
     static int64_t tile_of[MAX_ITEMS], place_of[MAX_ITEMS];
     memset(tile_of, -1, sizeof tile_of);

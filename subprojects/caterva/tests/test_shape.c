@@ -39,7 +39,8 @@ static void scalar_is_one_chunk_of_one_item(void)
     caterva_geometry geometry = {.ndim = 0, .item_bytes = 3};
     cat_layout layout;
     CHECK_OK(cat_layout_init(&geometry, BLOSC2_E_ARGUMENT, &layout));
-    CHECK(layout.chunk_count == 1 && layout.block_count == 1 && layout.chunk_bytes == 3 && layout.block_bytes == 3);
+    CHECK(layout.chunk_count == 1 && layout.block_count == 1 && layout.chunk_bytes == 3 &&
+          layout.block_bytes == 3);
 }
 
 static void zero_extents_make_no_chunks(void)
@@ -80,10 +81,12 @@ static void sizes_that_overflow_are_refused(void)
 {
     int32_t most = INT32_MAX;
     CHECK(refused(geometry_2d(most, most, most, most, most, most), "bytes in a block (limit 536866816)"));
-    CHECK(refused(geometry_2d(most, most, most, most, 1, 1), "bytes in a chunk of whole blocks (limit 2147483615)"));
+    CHECK(refused(geometry_2d(most, most, most, most, 1, 1),
+                  "bytes in a chunk of whole blocks (limit 2147483615)"));
     CHECK(refused(geometry_2d(most, most, 16384, 16384, 1, 1), "in a chunk"));
     CHECK(refused(geometry_2d(INT64_MAX, 2, 4, 4, 2, 2), "shape: too many bytes"));
-    CHECK(refused(geometry_2d(0, (int64_t)1 << 62, 4, 4, 2, 2), "shape: too many bytes")); /* NumPy refuses it */
+    CHECK(refused(geometry_2d(0, (int64_t)1 << 62, 4, 4, 2, 2),
+                  "shape: too many bytes")); /* NumPy refuses it */
     /* The array fits, its chunks with their padding do not. */
     CHECK(refused(geometry_2d((int64_t)1 << 59, 1, 1, 100, 1, 100), "in all chunks"));
     caterva_geometry deep = {.ndim = 16, .item_bytes = 1};
@@ -91,8 +94,8 @@ static void sizes_that_overflow_are_refused(void)
     CHECK(refused(deep, "in a block"));
     for (int d = 0; d < 16; d++) deep.chunks[d] = deep.blocks[d] = 1;
     CHECK(refused(deep, "shape: too many bytes"));
-    CHECK_OK(caterva_geometry_check(&(caterva_geometry){
-        .ndim = 1, .item_bytes = 1, .shape = {INT64_MAX}, .chunks = {1}, .blocks = {1}}));
+    CHECK_OK(caterva_geometry_check(
+        &(caterva_geometry){.ndim = 1, .item_bytes = 1, .shape = {INT64_MAX}, .chunks = {1}, .blocks = {1}}));
 }
 
 static void unravel_is_c_order(void)

@@ -1,4 +1,5 @@
 /** Opening frames: every byte is checked before anything is made of it (docs/format/frame-format.md 11). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -75,14 +76,16 @@ static int check_entries(const b2_frame_header *header, const b2_index *index)
     return BLOSC2_OK;
 }
 
-/* A repeated-value index of any length stays one entry. */
+/* A repeated-value index of special chunks, of any length, stays one entry. */
 static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace *workspace)
 {
     b2_index index = {.count = view->nbytes / 8};
     int status = BLOSC2_OK;
-    if (view->special == BLOSC2_SPECIAL_VALUE && view->cbytes == view->header_bytes + 8) {
-        index.uniform = b2_load_le_i64(view->bytes + view->header_bytes);
-    } else if (view->special != BLOSC2_SPECIAL_ZEROS && view->special != BLOSC2_SPECIAL_UNINIT) {
+    bool is_value = view->special == BLOSC2_SPECIAL_VALUE && view->cbytes == view->header_bytes + 8;
+    if (is_value) index.uniform = b2_load_le_i64(view->bytes + view->header_bytes);
+    if (index.uniform >= 0 && index.count > 1 && view->special && view->special != BLOSC2_SPECIAL_NAN)
+        return blosc2_fail(BLOSC2_E_UNSUPPORTED, "%lld chunks share one stored chunk", (long long)index.count);
+    if (!is_value || index.uniform >= 0) {
         index.entries = b2_malloc((size_t)view->nbytes);
         if (!index.entries)
             return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %d bytes", view->nbytes);
@@ -151,6 +154,27 @@ static void take_header(blosc2_schunk *schunk, const b2_frame_header *header)
     if (header->nbytes == 0 && schunk->chunk_bytes < 0) schunk->chunk_bytes = 0;
 }
 
+static int compare_i64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A file of two chunks would go when one of them is replaced. */
+static int check_files_differ(const b2_index *index)
+{
+    b2_index sorted;
+    int status = b2_index_copy(index, &sorted);
+    if (status < 0 || !sorted.entries) return status;
+    qsort(sorted.entries, (size_t)sorted.count, sizeof *sorted.entries, compare_i64);
+    for (int64_t i = 1; i < sorted.count && status == BLOSC2_OK; i++)
+        if (sorted.entries[i] >= 0 && sorted.entries[i] == sorted.entries[i - 1])
+            status = blosc2_fail(BLOSC2_E_CORRUPT, "chunk index: two chunks in file %08llX",
+                                 (unsigned long long)sorted.entries[i]);
+    b2_index_free(&sorted);
+    return status;
+}
+
 static int64_t highest_location(const b2_index *index)
 {
     int64_t highest = -1;
@@ -207,6 +231,7 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "a directory without chunks.b2frame is no sparse frame");
     }
     b2_free(path);
+    if (status == BLOSC2_OK) status = check_files_differ(&schunk->index);
     if (status < 0) return status;
     schunk->stored_bytes = -1;
     schunk->files_bytes = frame.header.section_bytes;
@@ -264,7 +289,7 @@ static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_
     schunk->free_own_io = free_io;
     schunk->mode = mode;
     frame_file frame = {.io = io};
-    status = io->open(io->context, NULL, B2_OPEN_UPDATE, &frame.file);
+    status = io->open(io->context, NULL, mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE, &frame.file);
     if (status == BLOSC2_OK) status = open_contiguous(&frame, schunk);
     if (status == BLOSC2_OK && frame.header.frame_bytes != size)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "frame: frame_len %lld in %lld bytes",
