@@ -32,7 +32,8 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
     schunk->before.stored_bytes = schunk->stored_bytes;
     schunk->before.files_bytes = schunk->files_bytes;
     schunk->dead.count = 0;
-    schunk->tail_changed = schunk->layers_changed = false;
+    schunk->layers_changed = false;
+    schunk->tail_changed = !schunk->committed;
     schunk->changing = true;
     return BLOSC2_OK;
 }
@@ -64,6 +65,7 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
         blosc2_schunk_rollback(schunk);
         return status;
     }
+    schunk->committed = true;
     for (int64_t i = 0; i < schunk->dead.count; i++) schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
     end_change(schunk);
     return BLOSC2_OK;

@@ -194,6 +194,7 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
                            (long long)size);
     frame->available = size - frame->offset;
     status = read_header(frame, type, &schunk->fixed);
+    schunk->committed = true;
     if (status == BLOSC2_OK) {
         take_header(schunk, &frame->header);
         status = read_tail(frame, schunk);

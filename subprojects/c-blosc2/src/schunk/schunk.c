@@ -140,7 +140,6 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
         blosc2_schunk_free(schunk);
         return status;
     }
-    schunk->tail_changed = true; /* nothing of it is stored yet */
     *out = schunk;
     return BLOSC2_OK;
 }

@@ -30,6 +30,7 @@ struct blosc2_schunk {
 
     /* An open change. `before` is the committed state that rollback restores. */
     bool changing;
+    bool committed;       /* ever: before that there is nothing at the path */
     bool tail_changed;  /* index or variable metalayers differ */
     bool layers_changed;
     struct {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/checked.h"
 #include "base/memory.h"
 #include "schunk/store.h"
 
@@ -140,10 +140,13 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
 {
     int64_t header_bytes = b2_frame_header_size(state->fixed);
     int64_t frame_bytes = header_bytes + image->tail_bytes;
+    /* C-Blosc2 3.3.5 checks file numbers as if they were offsets: number + 32 <= cbytes (docs/design/commit.md). */
+    int64_t files_bytes = b2_max_i64(state->files_bytes, store->next - 1 + BLOSC2_CHUNK_OVERHEAD);
+    if (store->next == 0) files_bytes = state->files_bytes;
     b2_buffer bytes = {0};
     int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
     if (status < 0) return status;
-    b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, state->files_bytes, frame_bytes, bytes.bytes);
+    b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, files_bytes, frame_bytes, bytes.bytes);
     memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
     status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
     b2_buffer_free(&bytes);
