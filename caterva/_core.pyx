@@ -116,6 +116,13 @@ cdef extern from "caterva.h":
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
+    ctypedef struct caterva_name:
+        char text[32]
+    int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names,
+                                  int *count) noexcept nogil
+    void caterva_names_free(caterva_name *names) noexcept nogil
+    int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
+                            int32_t *content_bytes) noexcept nogil
     int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
                                 const blosc2_metalayer *layer) noexcept nogil
     int caterva_array_delete_layer(caterva_array *array, const char *name) noexcept nogil
@@ -299,20 +306,6 @@ cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
     layer.content = <const uint8_t *>PyBytes_AS_STRING(content)
     layer.content_bytes = <int32_t>len(content)
     return layer
-
-
-cdef list list_layers(const blosc2_schunk *schunk, int kind):
-    cdef uint8_t *content = NULL
-    cdef int32_t content_bytes = 0
-    layers = []
-    for i in range(blosc2_schunk_layer_count(schunk, <blosc2_layer_kind>kind)):
-        name = (<bytes>blosc2_schunk_layer_name(schunk, <blosc2_layer_kind>kind, i)).decode()
-        check(blosc2_schunk_layer_content(schunk, <blosc2_layer_kind>kind, i, &content, &content_bytes))
-        try:
-            layers.append((name, PyBytes_FromStringAndSize(<const char *>content, content_bytes)))
-        finally:
-            blosc2_bytes_free(content)
-    return layers
 
 
 # ---------------------------------------------------------------- sources
@@ -592,9 +585,34 @@ cdef class ArrayHandle:
         finally:
             blosc2_bytes_free(data)
 
-    def layers(self, int kind):
-        """Names and contents of the fixed (0) or variable-length (1) metalayers, in order."""
-        return list_layers(self.schunk(), kind)
+    def layer_names(self, int kind):
+        """Names of the fixed (0) or variable-length (1) metalayers, in order."""
+        cdef Owner owner = self.own()
+        cdef caterva_name *names = NULL
+        cdef int i, count = 0, status
+        with nogil:
+            status = caterva_array_layer_names(owner.array, <blosc2_layer_kind>kind, &names, &count)
+        check(status)
+        try:
+            return [(<bytes>names[i].text).decode() for i in range(count)]
+        finally:
+            caterva_names_free(names)
+
+    def layer(self, int kind, str name):
+        """Content of a metalayer; KeyError if there is none of that name."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = name.encode()
+        cdef const char *c_name = encoded
+        cdef uint8_t *content = NULL
+        cdef int32_t content_bytes = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_layer(owner.array, <blosc2_layer_kind>kind, c_name, &content, &content_bytes)
+        check(status)
+        try:
+            return PyBytes_FromStringAndSize(<const char *>content, content_bytes)
+        finally:
+            blosc2_bytes_free(content)
 
     def set_layer(self, int kind, str name, bytes content):
         """Set a metalayer; only a variable-length one may be new."""
@@ -649,22 +667,22 @@ cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer
 cdef class SChunkHandle:
     """A frame that need not be an array, for reading whole chunks."""
 
-    cdef blosc2_schunk *schunk
-    cdef blosc2_workspace *workspace
-
-    def __cinit__(self):
-        check(blosc2_workspace_create(&self.workspace))
+    cdef blosc2_schunk *owned
 
     def __dealloc__(self):
-        blosc2_schunk_free(self.schunk)
-        blosc2_workspace_free(self.workspace)
+        blosc2_schunk_free(self.owned)
+
+    cdef blosc2_schunk *schunk(self) except NULL:
+        if self.owned == NULL:
+            raise ValueError("no frame is open: SChunkHandle.open() and from_bytes() open one")
+        return self.owned
 
     @staticmethod
     def open(path, int64_t offset=0):
         """Open a file or directory for reading."""
         cdef SChunkHandle handle = SChunkHandle()
         cdef bytes encoded = os.fsencode(path)
-        check(blosc2_schunk_open(encoded, offset, <blosc2_mode>0, &handle.schunk))
+        check(blosc2_schunk_open(encoded, offset, <blosc2_mode>0, &handle.owned))
         return handle
 
     @staticmethod
@@ -672,34 +690,58 @@ cdef class SChunkHandle:
         """Open a contiguous frame held by a buffer."""
         cdef SChunkHandle handle = SChunkHandle()
         cdef Buffer held = Buffer(buffer, PyBUF_ND)
-        check(blosc2_schunk_from_bytes(held.view.buf, held.view.len, &handle.schunk))
+        check(blosc2_schunk_from_bytes(held.view.buf, held.view.len, &handle.owned))
         return handle
 
     @property
     def nchunks(self):
-        return blosc2_schunk_chunk_count(self.schunk)
+        return blosc2_schunk_chunk_count(self.schunk())
 
     @property
     def itemsize(self):
-        return blosc2_schunk_cparams(self.schunk).item_bytes
+        return blosc2_schunk_cparams(self.schunk()).item_bytes
 
     def decode_chunk(self, int64_t index):
         """The content of one chunk."""
+        cdef Workspace workspace = Workspace()
         cdef blosc2_view view
-        check(blosc2_schunk_view(self.schunk, index, NULL, 0, self.workspace, &view))
-        return decode_view(&view, self.workspace)
+        check(blosc2_schunk_view(self.schunk(), index, NULL, 0, workspace.owned, &view))
+        return decode_view(&view, workspace)
 
     def layers(self, int kind):
         """Names and contents of the fixed (0) or variable-length (1) metalayers, in order."""
-        return list_layers(self.schunk, kind)
+        cdef const blosc2_schunk *schunk = self.schunk()
+        cdef uint8_t *content = NULL
+        cdef int32_t content_bytes = 0
+        layers = []
+        for i in range(blosc2_schunk_layer_count(schunk, <blosc2_layer_kind>kind)):
+            name = (<bytes>blosc2_schunk_layer_name(schunk, <blosc2_layer_kind>kind, i)).decode()
+            check(blosc2_schunk_layer_content(schunk, <blosc2_layer_kind>kind, i, &content, &content_bytes))
+            try:
+                layers.append((name, PyBytes_FromStringAndSize(<const char *>content, content_bytes)))
+            finally:
+                blosc2_bytes_free(content)
+        return layers
 
 
-cdef bytes decode_view(const blosc2_view *view, blosc2_workspace *workspace):
+cdef class Workspace:
+    """Scratch of one call."""
+
+    cdef blosc2_workspace *owned
+
+    def __cinit__(self):
+        check(blosc2_workspace_create(&self.owned))
+
+    def __dealloc__(self):
+        blosc2_workspace_free(self.owned)
+
+
+cdef bytes decode_view(const blosc2_view *view, Workspace workspace):
     cdef bytes out = PyBytes_FromStringAndSize(NULL, view.nbytes)
     cdef char *target = PyBytes_AS_STRING(out)
     cdef int status
     with nogil:
-        status = blosc2_view_decode(view, target, workspace)
+        status = blosc2_view_decode(view, target, workspace.owned)
     check(status)
     return out
 
@@ -726,14 +768,9 @@ def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK
         If the bytes do not follow the format, or use a part of it that is not built in.
     """
     cdef Buffer held = Buffer(buffer, PyBUF_ND)
-    cdef blosc2_workspace *workspace = NULL
     cdef blosc2_view view
     check(blosc2_view_init(&view, held.view.buf, held.view.len, itemsize, max_nbytes))
-    check(blosc2_workspace_create(&workspace))
-    try:
-        return decode_view(&view, workspace)
-    finally:
-        blosc2_workspace_free(workspace)
+    return decode_view(&view, Workspace())
 
 
 # ---------------------------------------------------------------- the buffer protocol, refused

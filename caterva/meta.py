@@ -74,28 +74,32 @@ class _Layers:
     """Reading the metalayers of one kind, in the order they are stored."""
 
     _kind: int
+    _hidden: tuple[str, ...]
 
     def __init__(self, ndarray: NDArray) -> None:
         self._handle = ndarray._handle
 
-    def _layers(self) -> dict[str, bytes]:
-        raise NotImplementedError
+    def _names(self) -> list[str]:
+        return [name for name in self._handle.layer_names(self._kind) if name not in self._hidden]
 
     def __getitem__(self, key: str | bytes) -> bytes:
         """Return the content of a metalayer; KeyError if there is none of that name."""
-        return self._layers()[as_name(key)]
+        name = as_name(key)
+        if name not in self._names():
+            raise KeyError(name)
+        return self._handle.layer(self._kind, name)
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, (str, bytes)) and as_name(key) in self._layers()
+        return isinstance(key, (str, bytes)) and as_name(key) in self._names()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._layers())
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._layers())
+        return len(self._names())
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._layers()!r})"
+        return f"{type(self).__name__}({ {name: self[name] for name in self} })"
 
 
 class Meta(_Layers):
@@ -114,11 +118,11 @@ class Meta(_Layers):
     b'newton'
     """
 
-    def _layers(self) -> dict[str, bytes]:
-        layers = dict(self._handle.layers(FIXED))
-        layers.pop("b2nd", None)
-        first = {"caterva": layers["caterva"]} if "caterva" in layers else {}
-        return first | layers
+    _kind = FIXED
+    _hidden = ("b2nd",)
+
+    def _names(self) -> list[str]:
+        return sorted(super()._names(), key=lambda name: name != "caterva")
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         """Replace the content of a metalayer by one of the same length."""
@@ -139,23 +143,23 @@ class Meta(_Layers):
 
     def get(self, key: str | bytes, default: Any = None) -> Any:
         """Return the content of a metalayer, or `default` if there is none of that name."""
-        return self._layers().get(as_name(key), default)
+        return self[key] if key in self else default
 
     def keys(self) -> list[str]:
         """Return the names of the metalayers."""
-        return list(self._layers())
+        return self._names()
 
     def values(self) -> list[bytes]:
         """Return the contents of the metalayers."""
-        return list(self._layers().values())
+        return [self[name] for name in self]
 
     def items(self) -> list[tuple[str, bytes]]:
         """Return names and contents of the metalayers."""
-        return list(self._layers().items())
+        return [(name, self[name]) for name in self]
 
     def users(self) -> dict[str, bytes]:
         """Return the metalayers that a user made: all but the geometry's."""
-        return {name: content for name, content in self._layers().items() if name not in GEOMETRY}
+        return {name: content for name, content in self.items() if name not in GEOMETRY}
 
 
 class VLMeta(_Layers, MutableMapping[str, bytes]):
@@ -171,8 +175,8 @@ class VLMeta(_Layers, MutableMapping[str, bytes]):
     >>> del array.vlmeta["note"]
     """
 
-    def _layers(self) -> dict[str, bytes]:
-        return {name: content for name, content in self._handle.layers(VARIABLE) if name not in OURS}
+    _kind = VARIABLE
+    _hidden = OURS
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         """Set a metalayer, which is made if it is new."""

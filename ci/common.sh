@@ -20,7 +20,7 @@ apt_install() {
     [ ${#missing[@]} -gt 0 ] || return 0
     say "Installing ${missing[*]}"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # use_venv DIRECTORY REQUIREMENTS...: make the environment if it is not there, install, and go into it.

@@ -18,8 +18,8 @@ COMMON = {
     "print_blob": True,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 }
-settings.register_profile("default", max_examples=120, stateful_step_count=25, **COMMON)
-settings.register_profile("quick", max_examples=30, stateful_step_count=12, **COMMON)
+settings.register_profile("default", max_examples=400, stateful_step_count=30, **COMMON)
+settings.register_profile("quick", max_examples=80, stateful_step_count=15, **COMMON)
 settings.register_profile("long", max_examples=5000, stateful_step_count=60, **COMMON)
 settings.load_profile(os.environ.get("CATERVA_TEST_PROFILE", "default"))
 

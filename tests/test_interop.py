@@ -220,7 +220,7 @@ def test_special_chunks_of_ours_read_the_same_in_blosc2(home, path):
         assert_same_bytes(reference_array(array.to_bytes() if home == "memframe" else target), expected)
         theirs = oracle_open(array if home == "memframe" else target)
         assert_same_bytes(theirs[...], expected)
-        theirs[3:6, 4:7] = expected[:3, :3]
+        theirs[3:6, 4:7] = expected[:3, :3].copy()
         array[2, 3] = array[0, 0]  # a chunk of one value becomes a regular one
         assert_same_bytes(reopen(array, home, target)[...], expected)
 
@@ -305,7 +305,7 @@ def test_dtypes_travel_both_ways(dtype, path):
     back = path.with_name("back.b2nd")
     make_theirs(data, "file", back, (3, 3), (2, 2))
     ours = cat.open(str(back))
-    assert ours.dtype == data.dtype
+    assert ours.dtype == blosc2.open(str(back), mode="r").dtype  # it spells padding as fields
     assert_same_bytes(ours[...], data)
 
 

@@ -23,6 +23,12 @@ DTYPES = [
 ]  # fmt: skip
 
 
+# Delta comes first: docs/format/filters.md 4. Lossy filters are not for this.
+PIPELINES = st.lists(
+    st.sampled_from([f for f in cat.Filter if f is not cat.Filter.TRUNC_PREC]), max_size=3, unique=True
+).map(lambda filters: sorted(filters, key=lambda f: f is not cat.Filter.DELTA))
+
+
 @pytest.fixture(scope="module")
 def folder():
     """One folder for all examples of a test: hypothesis does not renew function-scoped ones."""
@@ -56,7 +62,7 @@ def arrays(draw, **limits):
         "blocks": blocks,
         "codec": draw(st.sampled_from(CODECS)),
         "clevel": draw(st.sampled_from([0, 1, 5, 9])),
-        "filters": draw(st.lists(st.sampled_from([f for f in cat.Filter if f.value < 4]), max_size=3)),
+        "filters": draw(PIPELINES),
         "nthreads": draw(st.sampled_from([1, 2])),
     }
     return data, arguments
@@ -89,6 +95,12 @@ class Place:
 
     def __exit__(self, *_):
         cat.remove(str(self.path))
+
+
+def region(data: np.ndarray, key) -> np.ndarray:
+    """A view of data[key], 0-d for one item: NumPy's scalars have lost byte order and trailing zeros."""
+    key = key if isinstance(key, tuple) else (key,)
+    return data[key if Ellipsis in key else (*key, ...)]
 
 
 def assert_equals_numpy(got, expected) -> None:
@@ -127,8 +139,8 @@ def test_setitem_equals_numpy(folder, draw, made, home):
         array = cat.asarray(data, **arguments, **where)
         for _ in range(3):
             key = draw.draw(basic_indices(data.shape, allow_newaxis=True))
-            value = draw.draw(values_for(np.asarray(data[key])))
-            data[key] = value
+            value = draw.draw(values_for(region(data, key)))
+            region(data, key)[...] = value
             array[key] = value
             assert_same_bytes(array[...], data)
         assert_same_bytes(reference_array(array.to_bytes()), data)
@@ -161,7 +173,7 @@ def test_copy_and_rechunk_keep_every_item(folder, draw, made, home, target_home)
 def test_slice_equals_numpy_and_compresses_again(folder, draw, made, home):
     data, arguments = made
     key = draw.draw(basic_indices(data.shape, allow_newaxis=False))
-    expected = np.asarray(data[key])
+    expected = region(data, key)
     with Place(folder, home) as where:
         array = cat.asarray(data, **arguments, **where)
         assert_same_bytes(array.slice(key), expected)
@@ -197,7 +209,7 @@ def test_opaque_items_keep_their_bytes(folder, draw, shape, itemsize, home):
         key = draw.draw(basic_indices(shape))
         part = array[key]
         assert isinstance(part, cat.NDArray)  # 0-d arrays too: opaque items have no scalars
-        assert_same_bytes(part, np.asarray(data.view(f"V{itemsize}")[key]))  # S scalars lose trailing zeros
+        assert_same_bytes(part, region(data, key))
         array[key] = part
         assert array.to_buffer() == data.tobytes()
 
@@ -244,8 +256,8 @@ class Life(RuleBasedStateMachine):
     @rule(draw=st.data())
     def write(self, draw):
         key = draw.draw(basic_indices(self.model.shape, allow_newaxis=True))
-        value = draw.draw(values_for(np.asarray(self.model[key])))
-        self.model[key] = value
+        value = draw.draw(values_for(region(self.model, key)))
+        region(self.model, key)[...] = value
         self.array[key] = value
 
     @rule(draw=st.data())

@@ -126,6 +126,26 @@ CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);
 CATERVA_API void caterva_array_rollback(caterva_array *array);
 
+/** A metalayer's name, NUL-terminated. */
+typedef struct caterva_name {
+    char text[BLOSC2_MAX_NAME_BYTES + 1];
+} caterva_name;
+
+/**
+ * Names of all metalayers of a kind, in order.
+ * @param names  Set to a heap block that the caller releases by caterva_names_free().
+ */
+CATERVA_API int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names,
+                                          int *count);
+CATERVA_API void caterva_names_free(caterva_name *names);
+
+/**
+ * Content of a metalayer, decoded; BLOSC2_E_NOT_FOUND if there is none of that name.
+ * @param content  Set to a heap block that the caller releases by blosc2_bytes_free().
+ */
+CATERVA_API int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
+                                    int32_t *content_bytes);
+
 /** blosc2_schunk_set_layer() and _delete_layer() under the lock, as one change unless one is open. */
 CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);

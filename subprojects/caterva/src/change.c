@@ -73,43 +73,6 @@ void caterva_array_rollback(caterva_array *array)
     cat_lock_release(&array->lock);
 }
 
-/** Layers that the array keeps itself would tell lies if set from outside. */
-static int check_name(blosc2_layer_kind kind, const char *name)
-{
-    bool own = kind == BLOSC2_LAYER_VARIABLE ? strcmp(name, CAT_FILL_LAYER) == 0 : cat_metadata_is_own(name);
-    return own ? blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: \"%s\" is the array's own", name) : BLOSC2_OK;
-}
-
-int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer)
-{
-    cat_change change;
-    int status = check_name(kind, layer->name);
-    if (status < 0) return status;
-    cat_lock_own(&array->lock);
-    status = cat_change_enter(array, &change);
-    if (status == BLOSC2_OK) {
-        status = blosc2_schunk_set_layer(array->schunk, kind, layer);
-        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
-    }
-    cat_lock_release(&array->lock);
-    return status;
-}
-
-int caterva_array_delete_layer(caterva_array *array, const char *name)
-{
-    cat_change change;
-    int status = check_name(BLOSC2_LAYER_VARIABLE, name);
-    if (status < 0) return status;
-    cat_lock_own(&array->lock);
-    status = cat_change_enter(array, &change);
-    if (status == BLOSC2_OK) {
-        status = blosc2_schunk_delete_layer(array->schunk, name);
-        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
-    }
-    cat_lock_release(&array->lock);
-    return status;
-}
-
 int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)
 {
     cat_lock_share(&array->lock);

@@ -1,0 +1,73 @@
+/** Metalayers of an array, under its lock. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "metadata.h"
+
+int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names, int *count)
+{
+    cat_lock_share(&array->lock);
+    int found = blosc2_schunk_layer_count(array->schunk, kind);
+    caterva_name *list = malloc((size_t)found * sizeof *list + 1);
+    for (int i = 0; i < found && list; i++)
+        strncpy(list[i].text, blosc2_schunk_layer_name(array->schunk, kind, i), sizeof list[i].text);
+    cat_lock_release(&array->lock);
+    if (!list) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %d names", found);
+    *names = list;
+    *count = found;
+    return BLOSC2_OK;
+}
+
+void caterva_names_free(caterva_name *names)
+{
+    free(names);
+}
+
+int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
+                        int32_t *content_bytes)
+{
+    cat_lock_share(&array->lock);
+    int index = blosc2_schunk_find_layer(array->schunk, kind, name);
+    int status = index < 0 ? blosc2_fail(BLOSC2_E_NOT_FOUND, "metalayer \"%s\": not there", name)
+                           : blosc2_schunk_layer_content(array->schunk, kind, index, content, content_bytes);
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+/** Layers that the array keeps itself would tell lies if set from outside. */
+static int check_name(blosc2_layer_kind kind, const char *name)
+{
+    bool own = kind == BLOSC2_LAYER_VARIABLE ? strcmp(name, CAT_FILL_LAYER) == 0 : cat_metadata_is_own(name);
+    return own ? blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: \"%s\" is the array's own", name) : BLOSC2_OK;
+}
+
+int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer)
+{
+    cat_change change;
+    int status = check_name(kind, layer->name);
+    if (status < 0) return status;
+    cat_lock_own(&array->lock);
+    status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_set_layer(array->schunk, kind, layer);
+        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}
+
+int caterva_array_delete_layer(caterva_array *array, const char *name)
+{
+    cat_change change;
+    int status = check_name(BLOSC2_LAYER_VARIABLE, name);
+    if (status < 0) return status;
+    cat_lock_own(&array->lock);
+    status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = blosc2_schunk_delete_layer(array->schunk, name);
+        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+    }
+    cat_lock_release(&array->lock);
+    return status;
+}
