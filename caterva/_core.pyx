@@ -1,4 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True, freethreading_compatible=True
+# cython: language_level=3, boundscheck=False, wraparound=False, embedsignature=True
+# cython: freethreading_compatible=True
 """The C libraries for Python: buffers in, GIL off, one C call, status checked.
 
 Nothing here decides anything: shapes, keys and keywords were checked by the Python modules, and are
@@ -10,7 +11,7 @@ import os
 from caterva import errors
 
 from cpython.buffer cimport PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
@@ -53,7 +54,8 @@ cdef extern from "blosc2.h":
         int32_t content_bytes
     ctypedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position) noexcept nogil
     ctypedef struct blosc2_schunk: pass
-    int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out) noexcept nogil
+    int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode,
+                           blosc2_schunk **out) noexcept nogil
     int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out) noexcept nogil
     void blosc2_schunk_free(blosc2_schunk *schunk) noexcept nogil
     blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk) noexcept nogil
@@ -63,10 +65,11 @@ cdef extern from "blosc2.h":
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk) noexcept nogil
-    int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
-                           blosc2_workspace *workspace, blosc2_view *view) noexcept nogil
+    int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
+                           int32_t block_count, blosc2_workspace *workspace, blosc2_view *view) noexcept nogil
     int blosc2_schunk_layer_count(const blosc2_schunk *schunk, blosc2_layer_kind kind) noexcept nogil
-    const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index) noexcept nogil
+    const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind,
+                                         int index) noexcept nogil
     int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index,
                                     uint8_t **content, int32_t *content_bytes) noexcept nogil
     void blosc2_bytes_free(uint8_t *bytes) noexcept nogil
@@ -98,9 +101,11 @@ cdef extern from "caterva.h":
         int64_t count[16]
         int64_t step[16]
     int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
-    int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out) noexcept nogil
+    int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode,
+                           caterva_array **out) noexcept nogil
     int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out) noexcept nogil
-    int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size, caterva_array **out) noexcept nogil
+    int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
+                                  caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
     const caterva_geometry *caterva_array_geometry(const caterva_array *array) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
@@ -111,7 +116,8 @@ cdef extern from "caterva.h":
                            const int64_t *strides) noexcept nogil
     int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *values,
                             const int64_t *strides) noexcept nogil
-    int caterva_array_copy(caterva_array *source, const caterva_options *options, caterva_array **out) noexcept nogil
+    int caterva_array_copy(caterva_array *source, const caterva_options *options,
+                           caterva_array **out) noexcept nogil
     int caterva_array_squeeze(caterva_array *array) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
@@ -248,7 +254,8 @@ cdef class Options:
     cdef list kept
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
-                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0, fill_value=None):
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0,
+                  fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
@@ -273,10 +280,11 @@ cdef class Options:
         self.options.fill = <caterva_fill>fill
         if fill_value is not None:
             if len(fill_value) != self.options.geometry.item_bytes:
-                raise ValueError(f"fill value: {len(fill_value)} bytes (expected {self.options.geometry.item_bytes})")
+                raise ValueError(f"fill value: {len(fill_value)} bytes "
+                                 f"(expected {self.options.geometry.item_bytes})")
             value = bytes(fill_value)
             self.kept.append(value)
-            self.options.fill_value = PyBytes_AS_STRING(value)
+            self.options.fill_value = PyBytes_AsString(value)
         return 0
 
     cdef int take_layers(self, meta) except -1:
@@ -303,7 +311,7 @@ cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
     if len(content) > 0x7FFFFFFF - 64:
         raise ValueError(f"metalayer {name.decode()!r}: {len(content)} bytes (expected less than 2 GiB)")
     layer.name = name
-    layer.content = <const uint8_t *>PyBytes_AS_STRING(content)
+    layer.content = <const uint8_t *>PyBytes_AsString(content)
     layer.content_bytes = <int32_t>len(content)
     return layer
 
@@ -316,7 +324,7 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
         data = (<object>context)(position, count)
         if len(data) != count:
             raise EOFError(f"{len(data)} bytes at {position} (expected {count})")
-        memcpy(out, PyBytes_AS_STRING(bytes(data)), count)
+        memcpy(out, PyBytes_AsString(bytes(data)), count)
         return 0
     except BaseException as error:
         message = f"{type(error).__name__}: {error}".encode()
@@ -514,7 +522,7 @@ cdef class ArrayHandle:
     # ------------------------------------------------------------ items
 
     def read(self, start, count, step, out):
-        """Copy items start, start + step, ... (count of them) of each axis into the buffer `out` of shape `count`."""
+        """Copy items start, start + step, ... of each axis into the buffer `out`, whose shape is `count`."""
         cdef Owner owner = self.own()
         cdef Buffer held = Buffer(out, PyBUF_STRIDED)
         cdef caterva_selection selection
@@ -526,7 +534,7 @@ cdef class ArrayHandle:
         check(status)
 
     def write(self, start, count, step, values):
-        """Copy the buffer `values` of shape `count` into the items that `read` would give; one change, or a part of one."""
+        """Copy the buffer `values` into the items that `read` would give: one change, or a part of one."""
         cdef Owner owner = self.own()
         cdef Buffer held = Buffer(values, PyBUF_STRIDES)
         cdef caterva_selection selection
@@ -607,7 +615,8 @@ cdef class ArrayHandle:
         cdef int32_t content_bytes = 0
         cdef int status
         with nogil:
-            status = caterva_array_layer(owner.array, <blosc2_layer_kind>kind, c_name, &content, &content_bytes)
+            status = caterva_array_layer(owner.array, <blosc2_layer_kind>kind, c_name, &content,
+                                         &content_bytes)
         check(status)
         try:
             return PyBytes_FromStringAndSize(<const char *>content, content_bytes)
@@ -641,8 +650,8 @@ cdef ArrayHandle wrap(Owner owner):
     return handle
 
 
-cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer, caterva_selection *selection,
-                         int64_t *strides) except -1:
+cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer,
+                         caterva_selection *selection, int64_t *strides) except -1:
     """A selection and the memory for it, which must agree: the C library trusts the strides."""
     cdef const caterva_geometry *geometry = caterva_array_geometry(array)
     cdef int axis, ndim = geometry.ndim
@@ -662,7 +671,7 @@ cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer
     return 0
 
 
-# ---------------------------------------------------------------- super-chunks and chunks, for tests and tools
+# ---------------------------------------------------------------- super-chunks and chunks, for tests, tools
 
 cdef class SChunkHandle:
     """A frame that need not be an array, for reading whole chunks."""
@@ -738,7 +747,7 @@ cdef class Workspace:
 
 cdef bytes decode_view(const blosc2_view *view, Workspace workspace):
     cdef bytes out = PyBytes_FromStringAndSize(NULL, view.nbytes)
-    cdef char *target = PyBytes_AS_STRING(out)
+    cdef char *target = PyBytes_AsString(out)
     cdef int status
     with nogil:
         status = blosc2_view_decode(view, target, workspace.owned)
@@ -779,4 +788,5 @@ cdef class NoBuffer:
     """Base of compressed arrays: they have no memory to share, and say so."""
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
-        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] decompresses it")
+        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] "
+                          "decompresses it")

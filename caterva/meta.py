@@ -143,7 +143,10 @@ class Meta(_Layers):
 
     def get(self, key: str | bytes, default: Any = None) -> Any:
         """Return the content of a metalayer, or `default` if there is none of that name."""
-        return self[key] if key in self else default
+        try:
+            return self[key]
+        except KeyError:
+            return default
 
     def keys(self) -> list[str]:
         """Return the names of the metalayers."""

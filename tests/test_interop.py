@@ -51,22 +51,23 @@ SHAPES = {  # shape, chunks, blocks: nothing divides
 }
 
 
-def matrix() -> list:
+def oracle_opens(pipeline: str, itemsize: int) -> bool:
+    """False where blosc2 cannot open even its own file: widths above 127 in the header, filters.md 8."""
+    return not (pipeline == "shuffle_bytedelta" and itemsize > 127)
+
+
+def matrix(wanted=lambda pipeline, itemsize: True) -> list:
     """Every codec x pipeline x item size; homes and numbers of axes take turns."""
     turns = itertools.cycle(itertools.product(HOMES, SHAPES))
     cases = []
     for codec, pipeline, itemsize in itertools.product(CODECS, PIPELINES, ITEMSIZES):
-        if pipeline == "trunc_shuffle" and itemsize not in (4, 8):
+        truncates_odd_items = pipeline == "trunc_shuffle" and itemsize not in (4, 8)
+        if truncates_odd_items or not wanted(pipeline, itemsize):
             continue
         home, ndim = next(turns)
         name = f"{codec.name}-{pipeline}-{itemsize}-{home}-{ndim}d"
         cases.append(pytest.param(codec, pipeline, itemsize, home, ndim, id=name))
     return cases
-
-
-def oracle_opens(pipeline: str, itemsize: int) -> bool:
-    """False where blosc2 cannot open even its own file: widths above 127 in the header, filters.md 8."""
-    return not (pipeline == "shuffle_bytedelta" and itemsize > 127)
 
 
 def kept_bits(items: np.ndarray, pipeline: str) -> bytes:
@@ -147,12 +148,10 @@ def test_what_we_write_three_readers_agree_on(codec, pipeline, itemsize, home, n
             assert_same_bytes(theirs[...], ours)
 
 
-@pytest.mark.parametrize(("codec", "pipeline", "itemsize", "home", "ndim"), matrix())
+@pytest.mark.parametrize(("codec", "pipeline", "itemsize", "home", "ndim"), matrix(oracle_opens))
 def test_what_blosc2_writes_we_read_and_change_and_it_reads_again(
     codec, pipeline, itemsize, home, ndim, path
 ):
-    if not oracle_opens(pipeline, itemsize):
-        pytest.skip("blosc2 cannot write widths above 127 bytes for bytedelta")
     shape, chunks, blocks = SHAPES[ndim]
     data = sample(shape, f"V{itemsize}", seed=itemsize)
     theirs = make_theirs(data, home, path, chunks, blocks, codec, pipeline)
@@ -220,8 +219,11 @@ def test_special_chunks_of_ours_read_the_same_in_blosc2(home, path):
         assert_same_bytes(reference_array(array.to_bytes() if home == "memframe" else target), expected)
         theirs = oracle_open(array if home == "memframe" else target)
         assert_same_bytes(theirs[...], expected)
-        theirs[3:6, 4:7] = expected[:3, :3].copy()
-        array[2, 3] = array[0, 0]  # a chunk of one value becomes a regular one
+        theirs[3:6, 4:7] = expected[:3, :3].copy()  # a chunk of one value becomes a regular one
+        del theirs
+        array = reopen(array, home, target)
+        assert_same_bytes(array[...], expected)
+        array[2, 3] = array[0, 0]
         assert_same_bytes(reopen(array, home, target)[...], expected)
 
 

@@ -5,6 +5,7 @@ frame, and the header is written last, such a state is: old header, some prefix 
 array, whole.
 """
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -298,6 +299,19 @@ def test_two_writers_leave_an_array_that_opens_whole(data, path):
     last[1, :] = 2
     assert cat.open(str(path)).to_buffer() in (both.tobytes(), last.tobytes())
     assert reference_array(path).tobytes() in (both.tobytes(), last.tobytes())
+
+
+@pytest.mark.xfail(
+    reason="writers do not know of each other before there are locks", raises=cat.CorruptDataError
+)
+def test_writers_in_turn_raise_or_write_and_the_file_stays_whole(data, path):
+    make(data, path)
+    handles = cat.open(str(path)), cat.open(str(path))
+    for turn, row in enumerate([0, 10, 19]):  # in different chunks
+        with contextlib.suppress(cat.StorageError):
+            handles[turn % 2][row, :] = -1
+    written = np.asarray(cat.open(str(path))[...])
+    assert all((written[row] == data[row]).all() or (written[row] == -1).all() for row in range(20))
 
 
 @pytest.mark.parametrize("home", ["file", "directory"])

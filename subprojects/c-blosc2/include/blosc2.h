@@ -131,13 +131,13 @@ BLOSC2_API int blosc2_init(void);
 /* ------------------------------------------------------------------ how chunks are made */
 
 typedef struct blosc2_cparams {
-    int32_t item_bytes;                        /**< >= 1; above 255 chunks store 1 */
-    int codec;                                 /**< blosc2_codec */
-    int clevel;                                /**< 0 (copy) .. 9 */
-    int split;                                 /**< blosc2_split */
-    bool use_dict;                             /**< a dictionary per chunk: LZ4, LZ4HC, ZSTD */
-    uint8_t filters[BLOSC2_MAX_FILTERS];       /**< applied from slot 0 to 5; 0 = empty slot */
-    uint8_t filters_meta[BLOSC2_MAX_FILTERS];  /**< one parameter each; filters.md */
+    int32_t item_bytes;                       /**< >= 1; above 255 chunks store 1 */
+    int codec;                                /**< blosc2_codec */
+    int clevel;                               /**< 0 (copy) .. 9 */
+    int split;                                /**< blosc2_split */
+    bool use_dict;                            /**< a dictionary per chunk: LZ4, LZ4HC, ZSTD */
+    uint8_t filters[BLOSC2_MAX_FILTERS];      /**< applied from slot 0 to 5; 0 = empty slot */
+    uint8_t filters_meta[BLOSC2_MAX_FILTERS]; /**< one parameter each; filters.md */
 } blosc2_cparams;
 
 /** LZ4, level 5, shuffle in slot 5, AUTO split, no dictionary. */
@@ -158,21 +158,21 @@ BLOSC2_API void blosc2_workspace_free(blosc2_workspace *workspace);
 
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
-    const uint8_t *bytes;     /**< the chunk; borrowed */
-    uint64_t serial;          /**< tells views apart in a workspace */
-    int32_t nbytes;           /**< content, decoded */
-    int32_t cbytes;           /**< the chunk, header included */
-    int32_t block_bytes;      /**< content of each block but the last */
-    int32_t block_count;      /**< ceil(nbytes / block_bytes); of chunks with VL-blocks, what the header says */
-    int32_t header_bytes;     /**< 16 or 32 */
-    int32_t item_bytes;       /**< 1..255, as the header says */
+    const uint8_t *bytes; /**< the chunk; borrowed */
+    uint64_t serial;      /**< tells views apart in a workspace */
+    int32_t nbytes;       /**< content, decoded */
+    int32_t cbytes;       /**< the chunk, header included */
+    int32_t block_bytes;  /**< content of each block but the last */
+    int32_t block_count;  /**< ceil(nbytes / block_bytes); of chunks with VL-blocks, what the header says */
+    int32_t header_bytes; /**< 16 or 32 */
+    int32_t item_bytes;   /**< 1..255, as the header says */
     int32_t frame_item_bytes; /**< the frame's, for bytedelta with meta 0; 0 if unknown */
     int32_t dict_bytes;       /**< 0: no dictionary */
     int32_t dict_start;       /**< where the dictionary lies in the chunk */
     int32_t streams_start;    /**< end of bstarts */
     uint8_t version;
-    uint8_t codec_format;     /**< 0 BLOSCLZ, 1 LZ4, 3 ZLIB, 4 ZSTD */
-    uint8_t special;          /**< blosc2_special */
+    uint8_t codec_format; /**< 0 BLOSCLZ, 1 LZ4, 3 ZLIB, 4 ZSTD */
+    uint8_t special;      /**< blosc2_special */
     bool memcpyed;
     bool split;
     bool vl_blocks;
@@ -277,14 +277,14 @@ typedef struct blosc2_metalayer {
 
 typedef struct blosc2_schunk_options {
     blosc2_home home;
-    const char *path;           /**< of the file or directory; NULL in memory */
+    const char *path; /**< of the file or directory; NULL in memory */
     blosc2_cparams cparams;
-    int32_t chunk_bytes;        /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
+    int32_t chunk_bytes; /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
     int32_t block_bytes;
-    int64_t chunk_count;        /**< chunks to begin with: all of them `fill` */
-    blosc2_special fill;        /**< BLOSC2_SPECIAL_ZEROS, _NAN or _UNINIT */
+    int64_t chunk_count;                /**< chunks to begin with: all of them `fill` */
+    blosc2_special fill;                /**< BLOSC2_SPECIAL_ZEROS, _NAN or _UNINIT */
     const blosc2_metalayer *metalayers; /**< fixed ones, in this order */
-    int metalayer_count;        /**< 0..16 */
+    int metalayer_count;                /**< 0..16 */
 } blosc2_schunk_options;
 
 /**
@@ -296,7 +296,8 @@ BLOSC2_API int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2
 
 typedef enum blosc2_mode { BLOSC2_READ = 0, BLOSC2_UPDATE = 1 } blosc2_mode;
 
-/** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame). */
+/** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
+ */
 BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
 
 /** Open a contiguous frame of exactly `size` bytes; they are copied. */
@@ -309,7 +310,8 @@ BLOSC2_API int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_s
 typedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position);
 
 /** Open, for reading only, a contiguous frame of `size` bytes that a callback reads. */
-BLOSC2_API int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size, blosc2_schunk **out);
+BLOSC2_API int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size,
+                                         blosc2_schunk **out);
 
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
@@ -335,7 +337,8 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  * @param blocks       Blocks that will be decoded, ascending; NULL for all.
  * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
  *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
- * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk changes.
+ * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk
+ * changes.
  */
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
@@ -345,11 +348,13 @@ BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, co
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
 
-/** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are rolled back. */
+/** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are
+ * rolled back. */
 BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
 BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
 
-/** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the index alone. */
+/** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the
+ * index alone. */
 BLOSC2_API int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes,
                                        int32_t cbytes);
 
@@ -377,7 +382,8 @@ typedef enum blosc2_layer_kind { BLOSC2_LAYER_FIXED = 0, BLOSC2_LAYER_VARIABLE =
 BLOSC2_API int blosc2_schunk_layer_count(const blosc2_schunk *schunk, blosc2_layer_kind kind);
 
 /** Name of a layer by its position; valid until the super-chunk changes. */
-BLOSC2_API const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index);
+BLOSC2_API const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_kind kind,
+                                                int index);
 
 /**
  * Content of a layer by its position.
@@ -387,7 +393,8 @@ BLOSC2_API int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_l
                                            uint8_t **content, int32_t *content_bytes);
 
 /** Position of a name, or -1. */
-BLOSC2_API int blosc2_schunk_find_layer(const blosc2_schunk *schunk, blosc2_layer_kind kind, const char *name);
+BLOSC2_API int blosc2_schunk_find_layer(const blosc2_schunk *schunk, blosc2_layer_kind kind,
+                                        const char *name);
 
 /**
  * Set a layer, in a change. A fixed one must exist already, and the header must not grow once it

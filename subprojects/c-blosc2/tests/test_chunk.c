@@ -32,7 +32,8 @@ static int32_t build(const blosc2_cparams *cparams, const uint8_t *data, int32_t
     CHECK_OK(blosc2_builder_start(builder, nbytes, block_bytes));
     if (block_bytes > nbytes) block_bytes = nbytes;
     for (int32_t at = nbytes > 0 ? (nbytes - 1) / block_bytes * block_bytes : -1; at >= 0; at -= block_bytes)
-        CHECK_OK(blosc2_builder_encode_block(builder, at / block_bytes, data + at, workspace)); /* last first */
+        CHECK_OK(
+            blosc2_builder_encode_block(builder, at / block_bytes, data + at, workspace)); /* last first */
     CHECK_OK(blosc2_builder_finish(builder, &chunk, &cbytes, workspace));
     CHECK(cbytes >= 32 && cbytes <= nbytes + BLOSC2_CHUNK_OVERHEAD);
     memcpy(out, chunk, (size_t)cbytes);
@@ -95,7 +96,8 @@ static void test_dictionaries(blosc2_workspace *workspace)
 {
     enum { BYTES = 40000 };
     uint8_t *data = malloc(BYTES), *chunk = malloc(BYTES + 32);
-    for (int i = 0; i < BYTES; i++) data[i] = (uint8_t)("a dictionary of words, "[(i * 7 + i / 50) % 23] + i / 9000);
+    for (int i = 0; i < BYTES; i++)
+        data[i] = (uint8_t)("a dictionary of words, "[(i * 7 + i / 50) % 23] + i / 9000);
     for (size_t c = 1; c < 5; c++) {
         if (CODECS[c] == BLOSC2_ZLIB) continue;
         blosc2_cparams cparams = blosc2_cparams_default(4);

@@ -1,4 +1,5 @@
-/** Super-chunks in their four homes: changes, commits, metalayers, partial reads, and every I/O call failing in turn. */
+/** Super-chunks in their four homes: changes, commits, metalayers, partial reads, and every I/O call failing
+ * in turn. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static void remove_all(const char *path)
 
 static blosc2_schunk_options options_of(blosc2_home home, const char *path)
 {
-    static const blosc2_metalayer layers[] = {{"shape", (const uint8_t *)"\0\1\2\3", 4}, {"empty", (const uint8_t *)"", 0}};
+    static const blosc2_metalayer layers[] = {{"shape", (const uint8_t *)"\0\1\2\3", 4},
+                                              {"empty", (const uint8_t *)"", 0}};
     return (blosc2_schunk_options){.home = home,
                                    .path = path,
                                    .cparams = blosc2_cparams_default(4),
@@ -64,7 +66,8 @@ static blosc2_schunk_options options_of(blosc2_home home, const char *path)
 
 static void content_of(int64_t chunk, int version, uint8_t *out)
 {
-    for (int i = 0; i < CHUNK; i++) out[i] = (uint8_t)(i % 250 * (i / 900 + 1) + chunk * 17 + version * 59 + 1);
+    for (int i = 0; i < CHUNK; i++)
+        out[i] = (uint8_t)(i % 250 * (i / 900 + 1) + chunk * 17 + version * 59 + 1);
 }
 
 static int put(blosc2_schunk *schunk, int64_t chunk, int version)
@@ -141,7 +144,8 @@ static void change_layers(blosc2_schunk *schunk)
     memset(long_content, 42, sizeof long_content);
     blosc2_metalayer shape = {"shape", (const uint8_t *)"\0\1\2\7", 4}, units = {"units", long_content, 500},
                      gone = {"gone", long_content, 1}, unknown = {"unknown", long_content, 1};
-    CHECK(blosc2_schunk_set_layer(schunk, BLOSC2_LAYER_FIXED, &shape) == BLOSC2_E_ARGUMENT); /* no change open */
+    CHECK(blosc2_schunk_set_layer(schunk, BLOSC2_LAYER_FIXED, &shape) ==
+          BLOSC2_E_ARGUMENT); /* no change open */
     CHECK_OK(blosc2_schunk_begin(schunk));
     CHECK_OK(blosc2_schunk_set_layer(schunk, BLOSC2_LAYER_FIXED, &shape));
     CHECK(blosc2_schunk_set_layer(schunk, BLOSC2_LAYER_FIXED, &unknown) == BLOSC2_E_NOT_FOUND);
@@ -292,7 +296,8 @@ static void test_every_call_can_fail(blosc2_home home)
         blosc2_schunk *schunk;
         int opened = blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk);
         if (committed < 0) {
-            CHECK(opened == BLOSC2_E_NOT_FOUND || opened == BLOSC2_OK); /* OK: the failure came after the rename */
+            CHECK(opened == BLOSC2_E_NOT_FOUND ||
+                  opened == BLOSC2_OK); /* OK: the failure came after the rename */
         } else {
             CHECK_OK(opened);
         }

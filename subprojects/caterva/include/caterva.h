@@ -5,8 +5,8 @@
  * Knows axes, shapes and boxes; everything about bytes is blosc2.h's. Errors, ownership and sizes follow
  * blosc2.h: negative status, message in blosc2_last_error(), outputs set on success only.
  *
- * Threads: an array carries a readers-writer lock, so that any number of threads may read one array, and writers exclude
- * all others. Layout of arrays: docs/format/ndim-metalayers.md.
+ * Threads: an array carries a readers-writer lock, so that any number of threads may read one array, and
+ * writers exclude all others. Layout of arrays: docs/format/ndim-metalayers.md.
  */
 #ifndef CATERVA_H
 #define CATERVA_H
@@ -28,14 +28,15 @@ typedef struct caterva_geometry {
     int ndim;                         /**< 0..16 */
     int32_t item_bytes;               /**< 1..2^31 - 1 */
     int64_t shape[CATERVA_MAX_NDIM];  /**< items, >= 0 */
-    int32_t chunks[CATERVA_MAX_NDIM]; /**< chunk shape, items; may exceed the shape; 0 only where the shape is 0 */
+    int32_t chunks[CATERVA_MAX_NDIM]; /**< chunk shape, items; may exceed the shape; 0 only where the shape is
+                                         0 */
     int32_t blocks[CATERVA_MAX_NDIM]; /**< block shape, items */
 } caterva_geometry;
 
 /**
  * Check a geometry: extents, products without overflow, extended chunk <= BLOSC2_MAX_CHUNK_BYTES, block <=
- * BLOSC2_MAX_BLOCK_BYTES and block <= chunk on every axis. For user arguments (BLOSC2_E_ARGUMENT, the message names axis,
- * value and limit).
+ * BLOSC2_MAX_BLOCK_BYTES and block <= chunk on every axis. For user arguments (BLOSC2_E_ARGUMENT, the message
+ * names axis, value and limit).
  */
 CATERVA_API int caterva_geometry_check(const caterva_geometry *geometry);
 
@@ -47,29 +48,30 @@ typedef enum caterva_fill {
 
 typedef struct caterva_options {
     caterva_geometry geometry;
-    const char *dtype;          /**< UTF-8, for "b2nd": ndim-metalayers.md 1; "" if unknown */
+    const char *dtype; /**< UTF-8, for "b2nd": ndim-metalayers.md 1; "" if unknown */
     blosc2_home home;
-    const char *path;           /**< NULL in memory */
-    blosc2_cparams cparams;     /**< its item_bytes equals the geometry's */
+    const char *path;       /**< NULL in memory */
+    blosc2_cparams cparams; /**< its item_bytes equals the geometry's */
     caterva_fill fill;
-    const void *fill_value;     /**< item_bytes bytes, or NULL */
+    const void *fill_value;             /**< item_bytes bytes, or NULL */
     const blosc2_metalayer *metalayers; /**< the user's fixed ones, in order; geometry's own come on top */
     int metalayer_count;
-    int threads;                /**< 1.. */
+    int threads; /**< 1.. */
 } caterva_options;
 
 /**
  * Make an array, every item of it the fill value; special chunks make that cost nothing per item. A change is
- * begun: write what belongs in it, then caterva_array_commit() makes it visible at `path`. Both metalayers, "caterva" and
- * "b2nd", are written, only "b2nd" above 8 axes or 255 bytes an item. A fill value that is not zeros is kept in the
- * variable metalayer "caterva_fill" (msgpack bin) too.
+ * begun: write what belongs in it, then caterva_array_commit() makes it visible at `path`. Both metalayers,
+ * "caterva" and "b2nd", are written, only "b2nd" above 8 axes or 255 bytes an item. A fill value that is not
+ * zeros is kept in the variable metalayer "caterva_fill" (msgpack bin) too.
  */
 CATERVA_API int caterva_array_create(const caterva_options *options, caterva_array **out);
 
 /** Open a frame with a "b2nd" or "caterva" metalayer ("b2nd" wins). Arguments: blosc2_schunk_open(). */
 CATERVA_API int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out);
 CATERVA_API int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out);
-CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size, caterva_array **out);
+CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
+                                          caterva_array **out);
 
 /** Release; a change that was begun is rolled back. NULL is fine. */
 CATERVA_API void caterva_array_free(caterva_array *array);
@@ -97,14 +99,15 @@ typedef struct caterva_selection {
  *
  * @param out      Address of the selection's first item.
  * @param strides  Bytes from item to item on each axis of the selection; any sign.
- * @return BLOSC2_OK, BLOSC2_E_ARGUMENT (selection), BLOSC2_E_CORRUPT, BLOSC2_E_IO, BLOSC2_E_MEMORY; on failure `out` is undefined.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT (selection), BLOSC2_E_CORRUPT, BLOSC2_E_IO, BLOSC2_E_MEMORY; on
+ * failure `out` is undefined.
  */
 CATERVA_API int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                                    const int64_t *strides);
 
 /**
- * Copy strided memory into a selection: one change (begun and committed here, unless one is open). Blocks that the
- * selection does not touch keep their compressed bytes. On failure the array is as it was.
+ * Copy strided memory into a selection: one change (begun and committed here, unless one is open). Blocks
+ * that the selection does not touch keep their compressed bytes. On failure the array is as it was.
  *
  * @param strides  As above; 0 on axes along which one item is repeated (broadcasting).
  */
@@ -113,8 +116,9 @@ CATERVA_API int caterva_array_write(caterva_array *array, const caterva_selectio
 
 /**
  * Copy an array into a new one of any chunks, blocks, home and parameters; a change is begun, as by
- * caterva_array_create(). `options->geometry.shape` and item_bytes equal the source's. Chunks are taken over as compressed where
- * geometry and parameters agree. The variable metalayers come along; fixed ones are those of `options`.
+ * caterva_array_create(). `options->geometry.shape` and item_bytes equal the source's. Chunks are taken over
+ * as compressed where geometry and parameters agree. The variable metalayers come along; fixed ones are those
+ * of `options`.
  */
 CATERVA_API int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out);
 
@@ -143,11 +147,12 @@ CATERVA_API void caterva_names_free(caterva_name *names);
  * Content of a metalayer, decoded; BLOSC2_E_NOT_FOUND if there is none of that name.
  * @param content  Set to a heap block that the caller releases by blosc2_bytes_free().
  */
-CATERVA_API int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
-                                    int32_t *content_bytes);
+CATERVA_API int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name,
+                                    uint8_t **content, int32_t *content_bytes);
 
 /** blosc2_schunk_set_layer() and _delete_layer() under the lock, as one change unless one is open. */
-CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer);
+CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
+                                        const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);
 
 /** blosc2_schunk_to_bytes() and blosc2_schunk_stored_bytes() under the lock. */

@@ -2,11 +2,12 @@
  * Chunks from blocks: new ones, and compressed ones taken over from another chunk.
  *
  * Three ways to build, chosen when a chunk starts:
- *  - STREAMS: each block is filtered and compressed as it comes. When the sum exceeds what a copy would take, the blocks so
- *    far are decoded again and the chunk goes on as COPY: so no raw copy of compressible data is kept.
+ *  - STREAMS: each block is filtered and compressed as it comes. When the sum exceeds what a copy would take,
+ * the blocks so far are decoded again and the chunk goes on as COPY: so no raw copy of compressible data is
+ * kept.
  *  - COPY: the content follows the header as it is (chunk-format.md 6).
- *  - GATHER: all blocks must be known first (delta refers to block 0, a dictionary is trained on all): they are
- *    collected, and go through STREAMS at the end.
+ *  - GATHER: all blocks must be known first (delta refers to block 0, a dictionary is trained on all): they
+ * are collected, and go through STREAMS at the end.
  */
 #include <string.h>
 
@@ -27,7 +28,7 @@ struct blosc2_builder {
     build_way way;
     int32_t nbytes, block_bytes, block_count, blocks_in;
     bool split;
-    bool all_zeros;    /* no stream so far holds anything but zeros */
+    bool all_zeros; /* no stream so far holds anything but zeros */
     int32_t dict_bytes;
     int64_t used;      /* bytes of `chunk` in use */
     b2_buffer chunk;   /* the chunk as it grows */
@@ -88,10 +89,13 @@ int blosc2_builder_start(blosc2_builder *builder, int32_t nbytes, int32_t block_
 {
     int32_t item_bytes = builder->cparams.item_bytes;
     if (nbytes < 0 || nbytes > BLOSC2_MAX_CHUNK_BYTES)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %d bytes (expected 0..%d)", nbytes, BLOSC2_MAX_CHUNK_BYTES);
-    if (block_bytes < 1 || block_bytes > BLOSC2_MAX_BLOCK_BYTES || (nbytes >= item_bytes && block_bytes % item_bytes))
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d bytes (expected 1..%d, a multiple of the item size %d)",
-                           block_bytes, BLOSC2_MAX_BLOCK_BYTES, item_bytes);
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %d bytes (expected 0..%d)", nbytes,
+                           BLOSC2_MAX_CHUNK_BYTES);
+    if (block_bytes < 1 || block_bytes > BLOSC2_MAX_BLOCK_BYTES ||
+        (nbytes >= item_bytes && block_bytes % item_bytes))
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "block: %d bytes (expected 1..%d, a multiple of the item size %d)", block_bytes,
+                           BLOSC2_MAX_BLOCK_BYTES, item_bytes);
     if (block_bytes > nbytes) block_bytes = nbytes > 0 ? nbytes : 1;
     builder->nbytes = nbytes;
     builder->block_bytes = block_bytes;
@@ -148,11 +152,10 @@ static int switch_to_copy(blosc2_builder *builder, blosc2_workspace *workspace)
 {
     write_streams_header(builder);
     blosc2_view view;
-    int status = blosc2_view_init(&view, builder->chunk.bytes, (size_t)builder->used, builder->cparams.item_bytes,
-                                  builder->nbytes);
+    int status = blosc2_view_init(&view, builder->chunk.bytes, (size_t)builder->used,
+                                  builder->cparams.item_bytes, builder->nbytes);
     b2_buffer raw = {0};
-    if (status == BLOSC2_OK)
-        status = b2_buffer_reserve(&raw, B2_HEADER_EXTENDED + (size_t)builder->nbytes);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&raw, B2_HEADER_EXTENDED + (size_t)builder->nbytes);
     for (int32_t i = 0; i < builder->block_count && status == BLOSC2_OK; i++) {
         if (b2_load_le32(builder->chunk.bytes + B2_HEADER_EXTENDED + 4 * (size_t)i) == 0) continue;
         uint8_t *out = raw.bytes + B2_HEADER_EXTENDED + (size_t)i * (size_t)builder->block_bytes;
@@ -181,11 +184,13 @@ static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, 
     builder->blocks_in++;
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
     if (bytes != 4 * (int64_t)stream_count(builder, block_nbytes(builder, block))) builder->all_zeros = false;
-    if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD) return switch_to_copy(builder, workspace);
+    if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
+        return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
-static int add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered, blosc2_workspace *workspace)
+static int add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
+                        blosc2_workspace *workspace)
 {
     int32_t bytes = block_nbytes(builder, block);
     int32_t streams = stream_count(builder, bytes);
@@ -213,7 +218,8 @@ static void use_no_dict(blosc2_workspace *workspace)
     workspace->dict_serial = 0;
 }
 
-int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const void *data, blosc2_workspace *workspace)
+int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const void *data,
+                                blosc2_workspace *workspace)
 {
     if (block < 0 || block >= builder->block_count)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, builder->block_count - 1);
@@ -225,7 +231,8 @@ int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const vo
         const uint8_t *filtered = filter(builder, data, bytes, NULL, workspace, &status);
         return status < 0 ? status : add_filtered(builder, block, filtered, workspace);
     }
-    uint8_t *content = builder->way == BUILD_COPY ? builder->chunk.bytes + B2_HEADER_EXTENDED : builder->gather.bytes;
+    uint8_t *content =
+        builder->way == BUILD_COPY ? builder->chunk.bytes + B2_HEADER_EXTENDED : builder->gather.bytes;
     memcpy(content + start, data, (size_t)bytes);
     builder->blocks_in++;
     return BLOSC2_OK;
@@ -236,7 +243,8 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
 {
     if (!blosc2_builder_can_copy(builder, old)) {
         int status = b2_buffer_reserve(&workspace->block, (size_t)builder->block_bytes);
-        if (status == BLOSC2_OK) status = blosc2_view_decode_block(old, block, workspace->block.bytes, workspace);
+        if (status == BLOSC2_OK)
+            status = blosc2_view_decode_block(old, block, workspace->block.bytes, workspace);
         if (status < 0) return status;
         return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
     }
@@ -318,7 +326,8 @@ static void finish_zeros(blosc2_builder *builder)
     builder->used = B2_HEADER_EXTENDED;
 }
 
-int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_t *cbytes, blosc2_workspace *workspace)
+int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_t *cbytes,
+                          blosc2_workspace *workspace)
 {
     if (builder->blocks_in != builder->block_count)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %d blocks are in (expected %d)", builder->blocks_in,
@@ -327,7 +336,8 @@ int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_
     if (status < 0) return status;
     const uint8_t *content = builder->chunk.bytes + B2_HEADER_EXTENDED;
     if (builder->way == BUILD_COPY)
-        builder->all_zeros = builder->nbytes > 0 && content[0] == 0 && b2_is_run(content, (size_t)builder->nbytes);
+        builder->all_zeros =
+            builder->nbytes > 0 && content[0] == 0 && b2_is_run(content, (size_t)builder->nbytes);
     if (builder->nbytes > 0 && builder->all_zeros)
         finish_zeros(builder);
     else if (builder->way == BUILD_COPY)

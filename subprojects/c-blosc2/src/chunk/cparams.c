@@ -7,7 +7,8 @@
 
 blosc2_cparams blosc2_cparams_default(int32_t item_bytes)
 {
-    blosc2_cparams cparams = {.item_bytes = item_bytes, .codec = BLOSC2_LZ4, .clevel = 5, .split = BLOSC2_SPLIT_AUTO};
+    blosc2_cparams cparams = {
+        .item_bytes = item_bytes, .codec = BLOSC2_LZ4, .clevel = 5, .split = BLOSC2_SPLIT_AUTO};
     cparams.filters[BLOSC2_MAX_FILTERS - 1] = BLOSC2_SHUFFLE;
     return cparams;
 }

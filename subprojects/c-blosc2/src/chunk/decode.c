@@ -11,7 +11,8 @@
 static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
                          b2_codec_states *codecs)
 {
-    if (*position + 4 > view->cbytes) return blosc2_fail(BLOSC2_E_CORRUPT, "stream: its size lies past the chunk");
+    if (*position + 4 > view->cbytes)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: its size lies past the chunk");
     int32_t csize = b2_load_le_i32(view->bytes + *position);
     *position += 4;
     if (csize <= 0) {
@@ -26,8 +27,8 @@ static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *ou
         return BLOSC2_OK;
     }
     if (csize > bytes || csize > view->cbytes - *position)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d (content %d, left in the chunk %lld)", csize, bytes,
-                           (long long)(view->cbytes - *position));
+        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d (content %d, left in the chunk %lld)", csize,
+                           bytes, (long long)(view->cbytes - *position));
     const uint8_t *in = view->bytes + *position;
     *position += csize;
     if (csize == bytes) {
@@ -54,7 +55,8 @@ static void use_dict(const blosc2_view *view, blosc2_workspace *workspace)
 {
     uint64_t serial = view->dict_bytes ? view->serial : 0;
     if (workspace->dict_serial == serial) return;
-    b2_codec_set_dict(workspace->codecs, view->dict_bytes ? view->bytes + view->dict_start : NULL, view->dict_bytes);
+    b2_codec_set_dict(workspace->codecs, view->dict_bytes ? view->bytes + view->dict_start : NULL,
+                      view->dict_bytes);
     workspace->dict_serial = serial;
 }
 
@@ -63,13 +65,16 @@ static int decode_regular(const blosc2_view *view, const b2_pipeline *pipeline, 
                           const uint8_t *reference, uint8_t *out, blosc2_workspace *workspace)
 {
     use_dict(view, workspace);
-    if (b2_pipeline_is_identity_backward(pipeline)) return decode_streams(view, block, out, workspace->codecs);
+    if (b2_pipeline_is_identity_backward(pipeline))
+        return decode_streams(view, block, out, workspace->codecs);
     int32_t bytes = blosc2_view_block_nbytes(view, block);
     int status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
-    if (status == BLOSC2_OK) status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
     if (status == BLOSC2_OK)
-        b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out, workspace->scratch.bytes);
+        status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
+    if (status == BLOSC2_OK)
+        b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out,
+                             workspace->scratch.bytes);
     return status;
 }
 
@@ -96,7 +101,8 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
         return BLOSC2_OK;
     }
     if (view->memcpyed) {
-        memcpy(out, view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes, (size_t)bytes);
+        memcpy(out, view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes,
+               (size_t)bytes);
         return BLOSC2_OK;
     }
     b2_pipeline pipeline = b2_view_pipeline(view);
@@ -116,9 +122,11 @@ static int decode_vl_block(const blosc2_view *view, const b2_pipeline *pipeline,
 {
     const uint8_t *starts = view->bytes + view->header_bytes;
     int64_t start = b2_load_le_i32(starts + 4 * (size_t)block);
-    int64_t stop = block + 1 < view->block_count ? b2_load_le_i32(starts + 4 * (size_t)block + 4) : view->cbytes;
+    int64_t stop =
+        block + 1 < view->block_count ? b2_load_le_i32(starts + 4 * (size_t)block + 4) : view->cbytes;
     if (start < view->streams_start || stop < start + 5 || stop > view->cbytes)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: bytes %lld..%lld", block, (long long)start, (long long)stop);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: bytes %lld..%lld", block, (long long)start,
+                           (long long)stop);
     *nbytes = b2_load_le_i32(view->bytes + start);
     if (*nbytes < 1 || *nbytes > room)
         return blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: %d bytes (expected 1..%lld)", block, *nbytes,
@@ -131,10 +139,11 @@ static int decode_vl_block(const blosc2_view *view, const b2_pipeline *pipeline,
     if (csize == *nbytes)
         memcpy(workspace->filtered.bytes, in, (size_t)csize);
     else
-        status = b2_codec_decompress(workspace->codecs, view->codec_format, in, csize, workspace->filtered.bytes,
-                                     *nbytes);
+        status = b2_codec_decompress(workspace->codecs, view->codec_format, in, csize,
+                                     workspace->filtered.bytes, *nbytes);
     if (status == BLOSC2_OK)
-        b2_pipeline_backward(pipeline, workspace->filtered.bytes, *nbytes, NULL, out, workspace->scratch.bytes);
+        b2_pipeline_backward(pipeline, workspace->filtered.bytes, *nbytes, NULL, out,
+                             workspace->scratch.bytes);
     return status;
 }
 
@@ -150,7 +159,8 @@ static int decode_vl_blocks(const blosc2_view *view, uint8_t *out, blosc2_worksp
         done += nbytes;
     }
     if (done != view->nbytes)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk: VL-blocks of %d bytes in all (expected %d)", done, view->nbytes);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk: VL-blocks of %d bytes in all (expected %d)", done,
+                           view->nbytes);
     return BLOSC2_OK;
 }
 

@@ -34,7 +34,8 @@ int64_t b2_encode_streams(const blosc2_cparams *cparams, const uint8_t *filtered
     int32_t bytes = block_nbytes / streams;
     int64_t total = 0;
     for (int32_t i = 0; i < streams; i++) {
-        int64_t written = encode_stream(cparams, filtered + (size_t)i * (size_t)bytes, bytes, out + total, codecs);
+        int64_t written =
+            encode_stream(cparams, filtered + (size_t)i * (size_t)bytes, bytes, out + total, codecs);
         if (written < 0) return written;
         total += written;
     }

@@ -19,7 +19,8 @@ static int parse_extension(const uint8_t *bytes, blosc2_view *view)
     if (view->version > B2_VERSION_NEWEST && (flags2 & ~B2_FLAG2_VL_BLOCKS))
         return blosc2_fail(BLOSC2_E_UNSUPPORTED, "chunk header: version %d with flags 0x%02x at offset 0x1e",
                            view->version, flags2);
-    if (flags31 & B2_FLAG31_LAZY) return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: a lazy chunk in a frame");
+    if (flags31 & B2_FLAG31_LAZY)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: a lazy chunk in a frame");
     if (flags31 & B2_FLAG31_INSTRUMENTED)
         return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: an instrumented chunk holds no data");
     memcpy(view->filters, bytes + 0x10, BLOSC2_MAX_FILTERS);
@@ -29,7 +30,8 @@ static int parse_extension(const uint8_t *bytes, blosc2_view *view)
     view->vl_blocks = flags2 & B2_FLAG2_VL_BLOCKS;
     view->dict_bytes = flags31 & B2_FLAG31_DICT ? -1 : 0; /* -1: there is one, size not read yet */
     if (view->special > BLOSC2_SPECIAL_UNINIT)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: special value kind %d (expected 0..4)", view->special);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: special value kind %d (expected 0..4)",
+                           view->special);
     if ((view->vl_blocks != 0) + view->memcpyed + (view->special != 0) > 1)
         return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: more than one of VL-blocks, memcpyed, special");
     return BLOSC2_OK;
@@ -90,8 +92,9 @@ int b2_header_parse(const uint8_t *bytes, size_t at_hand, int64_t room, blosc2_v
     }
     if (!view->vl_blocks && view->nbytes > 0 && view->nbytes < view->block_bytes)
         view->block_bytes = view->nbytes;
-    view->block_count = view->vl_blocks ? view->block_bytes
-                                        : view->nbytes / view->block_bytes + (view->nbytes % view->block_bytes != 0);
+    view->block_count = view->vl_blocks
+                            ? view->block_bytes
+                            : view->nbytes / view->block_bytes + (view->nbytes % view->block_bytes != 0);
     return view->special || view->memcpyed ? BLOSC2_OK : check_format(bytes, view);
 }
 

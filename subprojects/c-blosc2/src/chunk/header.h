@@ -36,11 +36,13 @@ enum {
 };
 
 /**
- * Parse the header alone into `view`: all fields but dict_bytes, dict_start and streams_start, which blosc2_view_init() adds.
+ * Parse the header alone into `view`: all fields but dict_bytes, dict_start and streams_start, which
+ * blosc2_view_init() adds.
  *
  * @param bytes    The chunk's start.
  * @param at_hand  Readable bytes there.
- * @param room     Bytes that belong to the chunk's container from there on: cbytes must not exceed them. >= at_hand.
+ * @param room     Bytes that belong to the chunk's container from there on: cbytes must not exceed them. >=
+ * at_hand.
  */
 int b2_header_parse(const uint8_t *bytes, size_t at_hand, int64_t room, blosc2_view *view);
 

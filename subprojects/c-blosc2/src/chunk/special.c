@@ -44,15 +44,15 @@ void b2_special_fill(const blosc2_view *view, int32_t position, uint8_t *out, in
     repeat(value, value_bytes, (size_t)position % value_bytes, out, (size_t)bytes);
 }
 
-int blosc2_special_chunk(int special, int32_t item_bytes, int32_t nbytes, int32_t block_bytes, const void *value,
-                         int32_t value_bytes, uint8_t *out)
+int blosc2_special_chunk(int special, int32_t item_bytes, int32_t nbytes, int32_t block_bytes,
+                         const void *value, int32_t value_bytes, uint8_t *out)
 {
     if (special < BLOSC2_SPECIAL_ZEROS || special > BLOSC2_SPECIAL_UNINIT)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "special value kind: %d (expected 1..4)", special);
-    if ((special == BLOSC2_SPECIAL_VALUE) != (value_bytes > 0) || value_bytes < 0 || nbytes < 1 || block_bytes < 1 ||
-        (value_bytes && (nbytes % value_bytes || block_bytes % value_bytes)))
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "special chunk: value of %d bytes in %d bytes of blocks of %d", value_bytes,
-                           nbytes, block_bytes);
+    if ((special == BLOSC2_SPECIAL_VALUE) != (value_bytes > 0) || value_bytes < 0 || nbytes < 1 ||
+        block_bytes < 1 || (value_bytes && (nbytes % value_bytes || block_bytes % value_bytes)))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "special chunk: value of %d bytes in %d bytes of blocks of %d",
+                           value_bytes, nbytes, block_bytes);
     if (special == BLOSC2_SPECIAL_NAN && ((item_bytes != 4 && item_bytes != 8) || nbytes % item_bytes))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "NaN chunk: item size %d (expected 4 or 8)", item_bytes);
     b2_header header = {.flags31 = (uint8_t)(special << B2_FLAG31_SPECIAL_SHIFT),

@@ -54,7 +54,8 @@ static int check_tables(blosc2_view *view, size_t at_hand)
     view->dict_start = (int32_t)end + 4;
     if (view->dict_bytes < 1 || view->dict_bytes > B2_DICT_BYTES_MAX ||
         view->dict_bytes > view->cbytes - view->dict_start)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk: dictionary of %d bytes (expected 1..%d, inside of cbytes)",
+        return blosc2_fail(BLOSC2_E_CORRUPT,
+                           "chunk: dictionary of %d bytes (expected 1..%d, inside of cbytes)",
                            view->dict_bytes, B2_DICT_BYTES_MAX);
     return BLOSC2_OK;
 }
@@ -76,8 +77,8 @@ int b2_view_init_head(blosc2_view *out, const uint8_t *bytes, size_t at_hand, in
     } else if (view.memcpyed || view.nbytes == 0) {
         view.dict_bytes = 0;
         if (view.cbytes != view.header_bytes + view.nbytes)
-            status = blosc2_fail(BLOSC2_E_CORRUPT, "chunk: cbytes %d of a copied chunk (expected %lld)", view.cbytes,
-                                 (long long)view.header_bytes + view.nbytes);
+            status = blosc2_fail(BLOSC2_E_CORRUPT, "chunk: cbytes %d of a copied chunk (expected %lld)",
+                                 view.cbytes, (long long)view.header_bytes + view.nbytes);
     } else {
         b2_pipeline pipeline = b2_view_pipeline(&view);
         status = b2_pipeline_check(&pipeline);
@@ -114,8 +115,8 @@ int b2_view_stream_count(const blosc2_view *view, int32_t block, int32_t *count)
     int32_t nbytes = blosc2_view_block_nbytes(view, block);
     *count = view->split && nbytes == view->block_bytes ? view->item_bytes : 1;
     if (nbytes < *count || nbytes % *count)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "block %d: %d bytes cannot be split into %d streams", block, nbytes,
-                           *count);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "block %d: %d bytes cannot be split into %d streams", block,
+                           nbytes, *count);
     return BLOSC2_OK;
 }
 

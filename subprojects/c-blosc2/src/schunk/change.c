@@ -66,12 +66,14 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
         return status;
     }
     schunk->committed = true;
-    for (int64_t i = 0; i < schunk->dead.count; i++) schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
+    for (int64_t i = 0; i < schunk->dead.count; i++)
+        schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
     end_change(schunk);
     return BLOSC2_OK;
 }
 
-/* True if the chunk at this place was put since the change began. Locations are unique, so comparing places is enough. */
+/* True if the chunk at this place was put since the change began. Locations are unique, so comparing places
+ * is enough. */
 static bool is_born(const blosc2_schunk *schunk, int64_t chunk)
 {
     int64_t entry = b2_index_get(&schunk->index, chunk);
@@ -115,7 +117,8 @@ static int reserve_dead(blosc2_schunk *schunk, int64_t more)
     return BLOSC2_OK;
 }
 
-/* The chunk at this place is replaced: dead at the commit, or at once if the change itself made it. Needs room in `dead`. */
+/* The chunk at this place is replaced: dead at the commit, or at once if the change itself made it. Needs
+ * room in `dead`. */
 static void release(blosc2_schunk *schunk, int64_t chunk)
 {
     int64_t entry = b2_index_get(&schunk->index, chunk);
@@ -142,7 +145,8 @@ static void count_stored(blosc2_schunk *schunk, int64_t bytes)
 {
     if (schunk->stored_bytes >= 0) schunk->stored_bytes += bytes;
     int64_t files_bytes;
-    if (b2_add_i64(schunk->files_bytes, bytes, &files_bytes)) schunk->files_bytes = b2_max_i64(files_bytes, 0);
+    if (b2_add_i64(schunk->files_bytes, bytes, &files_bytes))
+        schunk->files_bytes = b2_max_i64(files_bytes, 0);
 }
 
 int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes, int32_t cbytes)
@@ -155,8 +159,8 @@ int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t 
     blosc2_view view;
     status = blosc2_view_init(&view, bytes, (size_t)cbytes, schunk->cparams.item_bytes, nbytes);
     if (status == BLOSC2_OK && view.nbytes != nbytes)
-        status = blosc2_fail(BLOSC2_E_ARGUMENT, "chunk %lld: nbytes %d (expected %d)", (long long)chunk, view.nbytes,
-                             nbytes);
+        status = blosc2_fail(BLOSC2_E_ARGUMENT, "chunk %lld: nbytes %d (expected %d)", (long long)chunk,
+                             view.nbytes, nbytes);
     if (status < 0) return status;
     int64_t old = b2_index_get(&schunk->index, chunk), old_cbytes = 0, entry = 0;
     bool counts = schunk->stored_bytes >= 0 || schunk->home == BLOSC2_HOME_DIRECTORY;
@@ -176,7 +180,8 @@ int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int3
 {
     int status = check_changing(schunk);
     if (status < 0) return status;
-    bool last_is_short = schunk->index.count > 0 && schunk->chunk_bytes > 0 && schunk->nbytes % schunk->chunk_bytes;
+    bool last_is_short =
+        schunk->index.count > 0 && schunk->chunk_bytes > 0 && schunk->nbytes % schunk->chunk_bytes;
     if (schunk->chunk_bytes <= 0 || last_is_short)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "append: only after full chunks of a fixed size");
     blosc2_view view;
@@ -208,8 +213,8 @@ int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t bloc
     if (chunk_count < 0 || chunk_count > B2_FRAME_CHUNK_COUNT_MAX || chunk_bytes < 1 || block_bytes < 1 ||
         chunk_bytes > BLOSC2_MAX_CHUNK_BYTES || block_bytes > BLOSC2_MAX_BLOCK_BYTES ||
         !b2_mul_i64(chunk_count, chunk_bytes, &nbytes))
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "reset: %lld chunks of %d bytes in blocks of %d", (long long)chunk_count,
-                           chunk_bytes, block_bytes);
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "reset: %lld chunks of %d bytes in blocks of %d",
+                           (long long)chunk_count, chunk_bytes, block_bytes);
     if (schunk->index.entries) {
         status = reserve_dead(schunk, schunk->index.count);
         if (status < 0) return status;

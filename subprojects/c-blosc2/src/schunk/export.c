@@ -2,7 +2,8 @@
 #include "schunk/schunk.h"
 
 /* Put every stored chunk of `from` into `store`; `index` says where they went. */
-static int copy_chunks(const blosc2_schunk *from, b2_store *store, b2_index *index, blosc2_workspace *workspace)
+static int copy_chunks(const blosc2_schunk *from, b2_store *store, b2_index *index,
+                       blosc2_workspace *workspace)
 {
     for (int64_t i = 0; i < from->index.count && from->index.entries; i++) {
         if (from->index.entries[i] < 0) continue;

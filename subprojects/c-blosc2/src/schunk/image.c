@@ -45,8 +45,9 @@ static int build_uniform_index(b2_image *image, const b2_index *index)
     if (status < 0) return status;
     int32_t nbytes = (int32_t)(index->count * 8);
     image->index_bytes = BLOSC2_CHUNK_OVERHEAD + sizeof entry;
-    return blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, 8, nbytes, nbytes < INDEX_BLOCK_BYTES ? nbytes : INDEX_BLOCK_BYTES,
-                                entry, sizeof entry, image->bytes.bytes);
+    return blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, 8, nbytes,
+                                nbytes < INDEX_BLOCK_BYTES ? nbytes : INDEX_BLOCK_BYTES, entry, sizeof entry,
+                                image->bytes.bytes);
 }
 
 static int build_index(b2_image *image, const b2_index *index, blosc2_workspace *workspace)
@@ -77,7 +78,8 @@ int b2_image_build(b2_image *image, const b2_state *state, blosc2_workspace *wor
     if (status < 0) return status;
     int64_t trailer_bytes = b2_frame_trailer_size(state->variable);
     if (trailer_bytes > INT32_MAX)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "variable-length metalayers: a trailer of %lld bytes (expected at most %d)",
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "variable-length metalayers: a trailer of %lld bytes (expected at most %d)",
                            (long long)trailer_bytes, INT32_MAX);
     image->tail_bytes = image->index_bytes + trailer_bytes;
     status = b2_buffer_reserve(&image->bytes, (size_t)image->tail_bytes);

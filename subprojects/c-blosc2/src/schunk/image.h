@@ -1,6 +1,6 @@
 /**
- * The state of a super-chunk as the bytes of a frame: chunk index, trailer and header, built in memory so that a store
- * only has to write them in the right order.
+ * The state of a super-chunk as the bytes of a frame: chunk index, trailer and header, built in memory so
+ * that a store only has to write them in the right order.
  */
 #ifndef B2_SCHUNK_IMAGE_H
 #define B2_SCHUNK_IMAGE_H
@@ -20,7 +20,7 @@ typedef struct b2_state {
     const b2_index *index;
     const b2_layers *fixed;
     const b2_layers *variable; /* contents are chunks */
-    bool same_tail;            /* index and variable metalayers are as last committed: the header says all that is new */
+    bool same_tail; /* index and variable metalayers are as last committed: the header says all that is new */
 } b2_state;
 
 /** Index chunk and trailer, one after the other; `{0}` is empty. */
@@ -43,7 +43,8 @@ void b2_image_free(b2_image *image);
  * Build the header that goes with them.
  *
  * @param header_bytes   Size to fill; at least b2_frame_header_size(state->fixed).
- * @param section_bytes  Size of the chunks section (contiguous), or the sum of the chunk files in use (sparse).
+ * @param section_bytes  Size of the chunks section (contiguous), or the sum of the chunk files in use
+ * (sparse).
  * @param frame_bytes    All of the frame, or of a sparse frame's index file.
  */
 void b2_image_header(const b2_state *state, b2_frame_type type, int32_t header_bytes, int64_t section_bytes,

@@ -41,7 +41,8 @@ int b2_index_copy(const b2_index *from, b2_index *to)
     if (from->entries) {
         size_t bytes = (size_t)from->count * sizeof *copy.entries;
         copy.entries = b2_malloc(bytes);
-        if (!copy.entries) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %zu bytes", bytes);
+        if (!copy.entries)
+            return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %zu bytes", bytes);
         memcpy(copy.entries, from->entries, bytes);
     }
     *to = copy;

@@ -1,7 +1,8 @@
 /**
- * Where each chunk is: one int64 a chunk, as the frame's index has it (docs/format/frame-format.md 3): a location of the store
- * (>= 0), or a special value (< 0). While all entries are equal only one is kept, so that a new array of any size
- * costs nothing.
+ * Where each chunk is: one int64 a chunk, as the frame's index has it (docs/format/frame-format.md 3): a
+ * location of the store
+ * (>= 0), or a special value (< 0). While all entries are equal only one is kept, so that a new array of any
+ * size costs nothing.
  */
 #ifndef B2_SCHUNK_INDEX_H
 #define B2_SCHUNK_INDEX_H

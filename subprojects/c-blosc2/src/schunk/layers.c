@@ -35,7 +35,8 @@ static int decode_content(const b2_layer *layer, uint8_t **content, int32_t *con
 {
     blosc2_view view;
     blosc2_workspace *workspace;
-    int status = blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
+    int status =
+        blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
     if (status == BLOSC2_OK) status = blosc2_workspace_create(&workspace);
     if (status < 0) return status;
     uint8_t *copy = b2_malloc((size_t)view.nbytes);
@@ -51,8 +52,8 @@ static int decode_content(const b2_layer *layer, uint8_t **content, int32_t *con
     return BLOSC2_OK;
 }
 
-int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index, uint8_t **content,
-                                int32_t *content_bytes)
+int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind kind, int index,
+                                uint8_t **content, int32_t *content_bytes)
 {
     const b2_layer *layer = &layers_of(schunk, kind)->items[index];
     int status = kind == BLOSC2_LAYER_FIXED ? copy_content(layer, content, content_bytes)
@@ -77,14 +78,15 @@ static int set_variable(blosc2_schunk *schunk, const blosc2_metalayer *layer)
 {
     b2_layers *layers = &schunk->variable;
     if (b2_layers_find(layers, layer->name) < 0 && layers->count >= BLOSC2_MAX_METALAYERS)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "variable-length metalayers: %d are there (expected at most %d)",
-                           layers->count, BLOSC2_MAX_METALAYERS);
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "variable-length metalayers: %d are there (expected at most %d)", layers->count,
+                           BLOSC2_MAX_METALAYERS);
     blosc2_cparams cparams = blosc2_cparams_default(1);
     cparams.filters[BLOSC2_MAX_FILTERS - 1] = BLOSC2_NOFILTER;
     b2_buffer chunk = {0};
     int64_t used = 0;
-    int status = b2_encode_chunk(&cparams, layer->content, layer->content_bytes, LAYER_BLOCK_BYTES, &chunk, &used,
-                                 schunk->workspace);
+    int status = b2_encode_chunk(&cparams, layer->content, layer->content_bytes, LAYER_BLOCK_BYTES, &chunk,
+                                 &used, schunk->workspace);
     if (status == BLOSC2_OK) status = b2_layers_set(layers, layer->name, chunk.bytes, (int32_t)used);
     b2_buffer_free(&chunk);
     return status;

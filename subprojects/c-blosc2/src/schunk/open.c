@@ -43,7 +43,8 @@ static int check_layers(const b2_layers *variable)
     for (int i = 0; i < variable->count; i++) {
         const b2_layer *layer = &variable->items[i];
         blosc2_view view;
-        int status = blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
+        int status =
+            blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
         if (status < 0) return blosc2_fail_within(status, "variable-length metalayer \"%s\"", layer->name);
     }
     return BLOSC2_OK;
@@ -56,13 +57,16 @@ static int check_entry(const b2_frame_header *header, int64_t entry)
             return blosc2_fail(BLOSC2_E_CORRUPT, "special offset 0x%016llx", (unsigned long long)entry);
         if (header->chunk_bytes == 0)
             return blosc2_fail(BLOSC2_E_CORRUPT, "special offset in a frame of chunks of variable size");
-        if (b2_index_special_kind(entry) == BLOSC2_SPECIAL_NAN && header->item_bytes != 4 && header->item_bytes != 8)
-            return blosc2_fail(BLOSC2_E_CORRUPT, "NaN with items of %d bytes (expected 4 or 8)", header->item_bytes);
+        if (b2_index_special_kind(entry) == BLOSC2_SPECIAL_NAN && header->item_bytes != 4 &&
+            header->item_bytes != 8)
+            return blosc2_fail(BLOSC2_E_CORRUPT, "NaN with items of %d bytes (expected 4 or 8)",
+                               header->item_bytes);
         return BLOSC2_OK;
     }
     int64_t limit = header->type == B2_FRAME_SPARSE ? UINT32_MAX : header->section_bytes - B2_HEADER_BLOSC1;
     if (entry > limit)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "offset %lld (expected at most %lld)", (long long)entry, (long long)limit);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "offset %lld (expected at most %lld)", (long long)entry,
+                           (long long)limit);
     return BLOSC2_OK;
 }
 
@@ -84,7 +88,8 @@ static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace
     bool is_value = view->special == BLOSC2_SPECIAL_VALUE && view->cbytes == view->header_bytes + 8;
     if (is_value) index.uniform = b2_load_le_i64(view->bytes + view->header_bytes);
     if (index.uniform >= 0 && index.count > 1 && view->special && view->special != BLOSC2_SPECIAL_NAN)
-        return blosc2_fail(BLOSC2_E_UNSUPPORTED, "%lld chunks share one stored chunk", (long long)index.count);
+        return blosc2_fail(BLOSC2_E_UNSUPPORTED, "%lld chunks share one stored chunk",
+                           (long long)index.count);
     if (!is_value || index.uniform >= 0) {
         index.entries = b2_malloc((size_t)view->nbytes);
         if (!index.entries)
@@ -107,7 +112,8 @@ static int decode_index(const b2_frame_header *header, const uint8_t *bytes, int
     int64_t count = b2_frame_chunk_count(header);
     blosc2_view view;
     int status = blosc2_view_init(&view, bytes, (size_t)available, 8, 8 * (int64_t)B2_FRAME_CHUNK_COUNT_MAX);
-    if (status == BLOSC2_OK && (view.nbytes % 8 || view.nbytes == 0 || (count >= 0 && view.nbytes != 8 * count)))
+    if (status == BLOSC2_OK &&
+        (view.nbytes % 8 || view.nbytes == 0 || (count >= 0 && view.nbytes != 8 * count)))
         status = blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes for %lld chunks", view.nbytes, (long long)count);
     if (status == BLOSC2_OK) status = unpack_index(&view, out, workspace);
     if (status < 0) return blosc2_fail_within(status, "chunk index");
@@ -132,8 +138,8 @@ static int read_tail(frame_file *frame, blosc2_schunk *schunk)
     if (status == BLOSC2_OK && header->nbytes > 0)
         status = decode_index(header, buffer.bytes, trailer_start - start, &schunk->index, schunk->workspace);
     if (status == BLOSC2_OK)
-        status = b2_frame_trailer_parse(buffer.bytes + (trailer_start - start), header->frame_bytes - trailer_start,
-                                        &schunk->variable);
+        status = b2_frame_trailer_parse(buffer.bytes + (trailer_start - start),
+                                        header->frame_bytes - trailer_start, &schunk->variable);
     if (status == BLOSC2_OK) status = check_layers(&schunk->variable);
     b2_buffer_free(&buffer);
     return status;
@@ -190,8 +196,8 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
     int status = frame->io->size(frame->io->context, frame->file, &size);
     if (status < 0) return status;
     if (frame->offset > size)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "frame at offset %lld of a file of %lld bytes", (long long)frame->offset,
-                           (long long)size);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "frame at offset %lld of a file of %lld bytes",
+                           (long long)frame->offset, (long long)size);
     frame->available = size - frame->offset;
     status = read_header(frame, type, &schunk->fixed);
     schunk->committed = true;
@@ -212,7 +218,8 @@ static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
     }
     schunk->io = frame->io;
     schunk->stored_bytes = -1;
-    return b2_store_frame_open(frame->io, frame->file, schunk->path, frame->offset, &frame->header, &schunk->store);
+    return b2_store_frame_open(frame->io, frame->file, schunk->path, frame->offset, &frame->header,
+                               &schunk->store);
 }
 
 static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
@@ -246,8 +253,8 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     int status = io->kind(io->context, schunk->path, &kind);
     if (status < 0) return status;
     if (kind == B2_PATH_NONE)
-        return blosc2_fail_io(BLOSC2_E_NOT_FOUND, 2 /* ENOENT */, schunk->path, "%s: no such file or directory",
-                              schunk->path);
+        return blosc2_fail_io(BLOSC2_E_NOT_FOUND, 2 /* ENOENT */, schunk->path,
+                              "%s: no such file or directory", schunk->path);
     if (kind == B2_PATH_DIRECTORY) {
         schunk->home = BLOSC2_HOME_DIRECTORY;
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
@@ -278,7 +285,8 @@ int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc
 }
 
 /* A frame in `io`, of exactly `size` bytes; `io` passes to the super-chunk. */
-static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_mode mode, blosc2_schunk **out)
+static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_mode mode,
+                      blosc2_schunk **out)
 {
     blosc2_schunk *schunk;
     int status = b2_schunk_new(BLOSC2_HOME_MEMFRAME, NULL, &schunk);

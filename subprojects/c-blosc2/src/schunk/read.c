@@ -29,23 +29,24 @@ int blosc2_schunk_chunk_nbytes(const blosc2_schunk *schunk, int64_t chunk, int32
     if (status < 0) return status;
     *nbytes = b2_load_le_i32(header + 4);
     if (*nbytes < 0 || *nbytes > schunk->nbytes)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %lld: nbytes %d (expected 0..%lld)", (long long)chunk, *nbytes,
-                           (long long)schunk->nbytes);
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %lld: nbytes %d (expected 0..%lld)", (long long)chunk,
+                           *nbytes, (long long)schunk->nbytes);
     return BLOSC2_OK;
 }
 
 /* A chunk that the index alone knows, as the chunk that would stand for it. */
-static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entry, blosc2_workspace *workspace,
-                        blosc2_view *view)
+static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entry,
+                        blosc2_workspace *workspace, blosc2_view *view)
 {
     int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
     int status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
     if (status < 0) return status;
     int32_t block_bytes = schunk->block_bytes > 0 ? schunk->block_bytes : nbytes;
-    status = blosc2_special_chunk(b2_index_special_kind(entry), schunk->cparams.item_bytes, nbytes, block_bytes, NULL, 0,
-                                  workspace->chunk.bytes);
+    status = blosc2_special_chunk(b2_index_special_kind(entry), schunk->cparams.item_bytes, nbytes,
+                                  block_bytes, NULL, 0, workspace->chunk.bytes);
     if (status < 0) return blosc2_fail_within(BLOSC2_E_CORRUPT, "special chunk");
-    return blosc2_view_init(view, workspace->chunk.bytes, BLOSC2_CHUNK_OVERHEAD, schunk->cparams.item_bytes, nbytes);
+    return blosc2_view_init(view, workspace->chunk.bytes, BLOSC2_CHUNK_OVERHEAD, schunk->cparams.item_bytes,
+                            nbytes);
 }
 
 typedef struct fetch_job {
@@ -91,7 +92,8 @@ static int32_t next_start(const int32_t *sorted, int32_t count, int32_t start, i
 }
 
 /* Starts of the wanted blocks in `wanted`, all starts sorted in `sorted`. */
-static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t count, int32_t *wanted, int32_t *sorted)
+static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t count, int32_t *wanted,
+                        int32_t *sorted)
 {
     for (int32_t i = 0; i < view->block_count; i++) {
         int status = b2_view_block_start(view, i, &sorted[i]);
@@ -99,7 +101,8 @@ static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t 
     }
     for (int32_t i = 0; i < count; i++) {
         if (blocks[i] < 0 || blocks[i] >= view->block_count)
-            return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", blocks[i], view->block_count - 1);
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", blocks[i],
+                               view->block_count - 1);
         wanted[i] = sorted[blocks[i]];
     }
     wanted[count] = sorted[0]; /* delta needs block 0; its neighbours rarely make it cost more */
@@ -136,8 +139,8 @@ static int fill_blocks(fetch_job *fetch, const blosc2_view *view, const int32_t 
 }
 
 /* Whether every wanted block's streams really end where the next block starts: overlapping ones are legal. */
-static int blocks_are_whole(const blosc2_view *view, const int32_t *blocks, int32_t count, blosc2_workspace *workspace,
-                            bool *whole)
+static int blocks_are_whole(const blosc2_view *view, const int32_t *blocks, int32_t count,
+                            blosc2_workspace *workspace, bool *whole)
 {
     const int32_t *sorted = (const int32_t *)(const void *)workspace->order.bytes;
     *whole = true;
@@ -158,7 +161,8 @@ static int blocks_are_whole(const blosc2_view *view, const int32_t *blocks, int3
 static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *workspace, blosc2_view *view)
 {
     int64_t want = HEAD_BYTES;
-    if (fetch->schunk->block_bytes > 0) want = b2_max_i64(want, 64 + 4 * (int64_t)(max_nbytes / fetch->schunk->block_bytes));
+    if (fetch->schunk->block_bytes > 0)
+        want = b2_max_i64(want, 64 + 4 * (int64_t)(max_nbytes / fetch->schunk->block_bytes));
     want = b2_min_i64(want, fetch->room);
     int status = b2_buffer_reserve(&workspace->chunk, (size_t)want);
     if (status < 0) return status;
@@ -178,8 +182,8 @@ static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *wo
     status = fill(fetch, fetch->have, tables);
     fetch->have = b2_max_i64(fetch->have, tables);
     if (status < 0) return status;
-    return b2_view_init_head(view, fetch->bytes, (size_t)fetch->have, fetch->room, fetch->schunk->cparams.item_bytes,
-                             max_nbytes);
+    return b2_view_init_head(view, fetch->bytes, (size_t)fetch->have, fetch->room,
+                             fetch->schunk->cparams.item_bytes, max_nbytes);
 }
 
 static int fetch_stored(fetch_job *fetch, const int32_t *blocks, int32_t count, int32_t max_nbytes,
@@ -210,8 +214,9 @@ int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t
     int status = schunk->store->ops->room(schunk->store, entry, &fetch.room);
     if (status == BLOSC2_OK) {
         const uint8_t *mapped = schunk->store->ops->map(schunk->store, entry, fetch.room);
-        status = mapped ? blosc2_view_init(&got, mapped, (size_t)fetch.room, schunk->cparams.item_bytes, expected)
-                        : fetch_stored(&fetch, blocks, block_count, expected, workspace, &got);
+        status =
+            mapped ? blosc2_view_init(&got, mapped, (size_t)fetch.room, schunk->cparams.item_bytes, expected)
+                   : fetch_stored(&fetch, blocks, block_count, expected, workspace, &got);
     }
     if (status == BLOSC2_OK && schunk->chunk_bytes > 0 && got.nbytes != expected)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", got.nbytes, expected);

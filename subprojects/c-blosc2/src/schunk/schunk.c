@@ -41,7 +41,8 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
     if (schunk->store) {
         if (schunk->home == BLOSC2_HOME_MEMORY)
             for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++)
-                if (schunk->index.entries[i] >= 0) schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
+                if (schunk->index.entries[i] >= 0)
+                    schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
         schunk->store->ops->free(schunk->store);
     }
     if (schunk->own_io) schunk->free_own_io(schunk->own_io);
@@ -59,21 +60,25 @@ static int check_options(const blosc2_schunk_options *options)
     int status = blosc2_cparams_check(&options->cparams);
     if (status < 0) return status;
     bool on_disk = options->home == BLOSC2_HOME_FILE || options->home == BLOSC2_HOME_DIRECTORY;
-    if (on_disk && (!options->path || !options->path[0])) return blosc2_fail(BLOSC2_E_ARGUMENT, "path: empty");
+    if (on_disk && (!options->path || !options->path[0]))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "path: empty");
     int64_t nbytes;
-    if (options->chunk_count < 0 || options->chunk_count > B2_FRAME_CHUNK_COUNT_MAX || options->chunk_bytes < 0 ||
-        !b2_mul_i64(options->chunk_count, options->chunk_bytes, &nbytes))
+    if (options->chunk_count < 0 || options->chunk_count > B2_FRAME_CHUNK_COUNT_MAX ||
+        options->chunk_bytes < 0 || !b2_mul_i64(options->chunk_count, options->chunk_bytes, &nbytes))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "chunks: %lld of %d bytes (expected at most %d chunks)",
                            (long long)options->chunk_count, options->chunk_bytes, B2_FRAME_CHUNK_COUNT_MAX);
-    if (options->chunk_count > 0 && (options->chunk_bytes < 1 || options->chunk_bytes > BLOSC2_MAX_CHUNK_BYTES ||
-                                     options->block_bytes < 1 || options->block_bytes > BLOSC2_MAX_BLOCK_BYTES))
+    if (options->chunk_count > 0 &&
+        (options->chunk_bytes < 1 || options->chunk_bytes > BLOSC2_MAX_CHUNK_BYTES ||
+         options->block_bytes < 1 || options->block_bytes > BLOSC2_MAX_BLOCK_BYTES))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk of %d bytes in blocks of %d (expected 1..%d and 1..%d)",
-                           options->chunk_bytes, options->block_bytes, BLOSC2_MAX_CHUNK_BYTES, BLOSC2_MAX_BLOCK_BYTES);
+                           options->chunk_bytes, options->block_bytes, BLOSC2_MAX_CHUNK_BYTES,
+                           BLOSC2_MAX_BLOCK_BYTES);
     if (options->metalayer_count < 0 || options->metalayer_count > BLOSC2_MAX_METALAYERS)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: %d (expected at most %d)", options->metalayer_count,
-                           BLOSC2_MAX_METALAYERS);
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: %d (expected at most %d)",
+                           options->metalayer_count, BLOSC2_MAX_METALAYERS);
     if (options->fill == BLOSC2_SPECIAL_NONE || options->fill == BLOSC2_SPECIAL_VALUE)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "fill: kind %d (expected zeros, NaN or uninitialised)", options->fill);
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "fill: kind %d (expected zeros, NaN or uninitialised)",
+                           options->fill);
     return BLOSC2_OK;
 }
 
@@ -111,8 +116,8 @@ static int create_store(blosc2_schunk *schunk)
         int status = schunk->io->kind(schunk->io->context, schunk->path, &kind);
         if (status < 0) return status;
         if (kind != B2_PATH_NONE)
-            return blosc2_fail_io(BLOSC2_E_EXISTS, 17 /* EEXIST everywhere */, schunk->path, "%s exists already",
-                                  schunk->path);
+            return blosc2_fail_io(BLOSC2_E_EXISTS, 17 /* EEXIST everywhere */, schunk->path,
+                                  "%s exists already", schunk->path);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
             return b2_store_sparse_create(schunk->io, schunk->path, &schunk->store);
         return b2_store_frame_create(schunk->io, schunk->path, (int32_t)header_bytes, &schunk->store);
@@ -223,8 +228,7 @@ int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *bytes)
         if (schunk->index.entries[i] < 0) continue;
         int status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
         if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)i);
-        if (!b2_add_i64(total, cbytes, &total))
-            return blosc2_fail(BLOSC2_E_CORRUPT, "chunk sizes overflow");
+        if (!b2_add_i64(total, cbytes, &total)) return blosc2_fail(BLOSC2_E_CORRUPT, "chunk sizes overflow");
     }
     *bytes = total;
     return BLOSC2_OK;

@@ -17,7 +17,8 @@ struct blosc2_schunk {
     int32_t block_bytes;
     int64_t nbytes;
     int64_t stored_bytes; /* sum of the live chunks' cbytes; -1: not known yet */
-    int64_t files_bytes;  /* the same as a sparse frame's header has it, which other writers may have made; kept up */
+    int64_t files_bytes;  /* the same as a sparse frame's header has it, which other writers may have made;
+                             kept up */
     b2_index index;
     b2_layers fixed;
     b2_layers variable; /* each content a chunk, as the trailer has it: decoded when asked for */
@@ -30,8 +31,8 @@ struct blosc2_schunk {
 
     /* An open change. `before` is the committed state that rollback restores. */
     bool changing;
-    bool committed;       /* ever: before that there is nothing at the path */
-    bool tail_changed;  /* index or variable metalayers differ */
+    bool committed;    /* ever: before that there is nothing at the path */
+    bool tail_changed; /* index or variable metalayers differ */
     bool layers_changed;
     struct {
         b2_index index;
@@ -48,7 +49,8 @@ struct blosc2_schunk {
 /** An empty one; `path` is copied, NULL for memory. */
 int b2_schunk_new(blosc2_home home, const char *path, blosc2_schunk **out);
 
-/** I/O of super-chunks made or opened from now on; NULL: the system's. Tests only, before any thread starts. */
+/** I/O of super-chunks made or opened from now on; NULL: the system's. Tests only, before any thread starts.
+ */
 void b2_schunk_use_io(const b2_io *io);
 
 /** Its state for a store. */

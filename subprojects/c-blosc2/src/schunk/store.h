@@ -1,8 +1,8 @@
 /**
  * Where chunks live: one small interface, three stores (memory, contiguous frame, sparse frame).
  *
- * A *location* is >= 0 and names a stored chunk until it is dropped; no two live chunks share one. A store keeps what was committed
- * readable until the next commit is through, and never overwrites it.
+ * A *location* is >= 0 and names a stored chunk until it is dropped; no two live chunks share one. A store
+ * keeps what was committed readable until the next commit is through, and never overwrites it.
  */
 #ifndef B2_SCHUNK_STORE_H
 #define B2_SCHUNK_STORE_H
@@ -20,7 +20,8 @@ typedef struct b2_store_ops {
     const uint8_t *(*map)(b2_store *store, int64_t location, int64_t bytes);
     int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
     int (*put)(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location);
-    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more. */
+    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
+     */
     void (*drop)(b2_store *store, int64_t location);
     /* Make `state` the committed one; on failure the old one still is. */
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
@@ -57,10 +58,10 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_
 int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
 
 /** A committed sparse frame. @param highest Highest chunk file number that its index mentions, or -1. */
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest,
-                         b2_store **out);
+int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_store **out);
 
-/** After a failure to make a temporary file or directory: put the name that the user knows into the message. */
+/** After a failure to make a temporary file or directory: put the name that the user knows into the message.
+ */
 int b2_store_cannot_create(int status, const char *path);
 
 /** "PATH.tmp-<pid>-<random>", on the heap; NULL when memory is short. */

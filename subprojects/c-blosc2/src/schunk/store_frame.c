@@ -1,9 +1,10 @@
 /**
  * A contiguous frame, in a file or in memory, changed by copy-on-write.
  *
- * Live bytes are never overwritten: chunks that are put go behind the end of the committed frame, then the new index and
- * trailer behind them; the header, written last and at once, makes all of it current. What a failed change has
- * written is cut off again. A new frame has no live bytes, is written under a temporary name, and renamed.
+ * Live bytes are never overwritten: chunks that are put go behind the end of the committed frame, then the
+ * new index and trailer behind them; the header, written last and at once, makes all of it current. What a
+ * failed change has written is cut off again. A new frame has no live bytes, is written under a temporary
+ * name, and renamed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static const uint8_t *frame_map(b2_store *base, int64_t location, int64_t bytes)
 static int frame_read(b2_store *base, int64_t location, int64_t position, void *out, size_t bytes)
 {
     const frame_store *store = (const frame_store *)base;
-    return store->io->read(store->io->context, store->file, out, bytes, position_of(store, location) + position);
+    return store->io->read(store->io->context, store->file, out, bytes,
+                           position_of(store, location) + position);
 }
 
 static int frame_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
@@ -107,8 +109,8 @@ static int commit_all(frame_store *store, const b2_state *state, blosc2_workspac
     int64_t section_bytes = store->append;
     int64_t frame_bytes = store->header_bytes + section_bytes + image.tail_bytes;
     if (status == BLOSC2_OK)
-        status = store->io->write(store->io->context, store->file, image.bytes.bytes, (size_t)image.tail_bytes,
-                                  position_of(store, section_bytes));
+        status = store->io->write(store->io->context, store->file, image.bytes.bytes,
+                                  (size_t)image.tail_bytes, position_of(store, section_bytes));
     b2_image_free(&image);
     if (status == BLOSC2_OK) status = write_header(store, state, section_bytes, frame_bytes);
     if (status == BLOSC2_OK) status = publish(store);
@@ -123,7 +125,8 @@ static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace 
 {
     frame_store *store = (frame_store *)base;
     if (b2_frame_header_size(state->fixed) > store->header_bytes)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
                            (long long)b2_frame_header_size(state->fixed), store->header_bytes);
     if (state->same_tail) return write_header(store, state, store->section_bytes, store->frame_bytes);
     return commit_all(store, state, workspace);
@@ -224,7 +227,8 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_
                         const b2_frame_header *header, b2_store **out)
 {
     frame_store *store = b2_calloc(sizeof *store);
-    int status = store ? copy_path(path, &store->path) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    int status =
+        store ? copy_path(path, &store->path) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
     if (status < 0) {
         b2_free(store);
         io->close(io->context, file);

@@ -1,8 +1,9 @@
 /**
  * A sparse frame: a directory with one file for each chunk (docs/format/frame-format.md 7).
  *
- * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old files go. A new
- * directory is filled under a temporary name, and renamed. File names are made from checked numbers alone.
+ * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old
+ * files go. A new directory is filled under a temporary name, and renamed. File names are made from checked
+ * numbers alone.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,8 +101,8 @@ static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int6
 {
     sparse_store *store = (sparse_store *)base;
     if (store->next > UINT32_MAX)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: chunk file number %lld (expected at most FFFFFFFF)", store->path,
-                           (long long)store->next);
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: chunk file number %lld (expected at most FFFFFFFF)",
+                           store->path, (long long)store->next);
     b2_file *file;
     int status = open_chunk(store, store->next, B2_OPEN_NEW, &file);
     if (status < 0) return status;
@@ -136,11 +137,13 @@ static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, s
 }
 
 /* The index file: header, index chunk, trailer. */
-static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image, const char *path)
+static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image,
+                       const char *path)
 {
     int64_t header_bytes = b2_frame_header_size(state->fixed);
     int64_t frame_bytes = header_bytes + image->tail_bytes;
-    /* C-Blosc2 3.3.5 checks file numbers as if they were offsets: number + 32 <= cbytes (docs/design/commit.md). */
+    /* C-Blosc2 3.3.5 checks file numbers as if they were offsets: number + 32 <= cbytes
+     * (docs/design/commit.md). */
     int64_t files_bytes = b2_max_i64(state->files_bytes, store->next - 1 + BLOSC2_CHUNK_OVERHEAD);
     if (store->next == 0) files_bytes = state->files_bytes;
     b2_buffer bytes = {0};
@@ -266,8 +269,7 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
     return BLOSC2_OK;
 }
 
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest,
-                         b2_store **out)
+int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_store **out)
 {
     sparse_store *store;
     int status = make_store(io, path, &store);
