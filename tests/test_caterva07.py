@@ -53,6 +53,11 @@ for path, itemsize, codec, filters, contiguous in json.loads(sys.argv[1]):
 """
 
 
+def bare() -> dict[str, str]:
+    """The environment without what instruments this process: the old library would not survive it."""
+    return {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "PYTHONMALLOC")}
+
+
 @pytest.fixture(scope="session")
 def old_python(request):
     """An interpreter that imports caterva 0.7.3."""
@@ -63,7 +68,7 @@ def old_python(request):
     )
     python = home / "bin" / "python"
     if (
-        subprocess.run([python, "-c", "import caterva"], capture_output=True).returncode
+        subprocess.run([python, "-I", "-c", "import caterva"], env=bare(), capture_output=True).returncode
         if python.exists()
         else True
     ):
@@ -86,7 +91,8 @@ def old_python(request):
 
 
 def run(python, script, *arguments) -> list:
-    done = subprocess.run([python, "-c", script, *arguments], capture_output=True, text=True, timeout=300)
+    command = [python, "-I", "-c", script, *arguments]
+    done = subprocess.run(command, env=bare(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

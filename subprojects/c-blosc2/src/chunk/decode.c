@@ -40,7 +40,7 @@ static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *ou
 
 static int decode_streams(const blosc2_view *view, int32_t block, uint8_t *out, b2_codec_states *codecs)
 {
-    int32_t start, streams;
+    int32_t start = 0, streams = 0;
     int status = b2_view_block_start(view, block, &start);
     if (status == BLOSC2_OK) status = b2_view_stream_count(view, block, &streams);
     if (status < 0) return status;

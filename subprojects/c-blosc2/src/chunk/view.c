@@ -122,7 +122,7 @@ int b2_view_stream_count(const blosc2_view *view, int32_t block, int32_t *count)
 
 int b2_view_block_end(const blosc2_view *view, int32_t block, int32_t limit, int32_t *end)
 {
-    int32_t start, streams;
+    int32_t start = 0, streams = 0;
     int status = b2_view_block_start(view, block, &start);
     if (status == BLOSC2_OK) status = b2_view_stream_count(view, block, &streams);
     if (status < 0) return status;
