@@ -22,7 +22,7 @@ typedef enum repeats { DISTINCT_ITEMS, REPEATED_ITEMS } repeats;
 static place random_place(int ndim, const int64_t *counts, int64_t item_bytes, repeats allowed)
 {
     place box = {.bytes = item_bytes};
-    int order[MAX_AXES];
+    int order[MAX_AXES] = {0};
     for (int i = 0; i < ndim; i++) {
         int other = (int)random_in(0, i);
         order[i] = order[other];

@@ -46,6 +46,9 @@ struct b2_io {
     int (*sync_directory)(void *context, const char *path); /* makes renames inside of it last */
 };
 
+/** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */
+char *b2_io_temporary_name(const char *path);
+
 /** Files of the operating system. */
 const b2_io *b2_io_system(void);
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -350,4 +351,16 @@ const b2_io *b2_io_system(void)
         .sync_directory = system_sync_directory,
     };
     return &table;
+}
+
+char *b2_io_temporary_name(const char *path)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    size_t bytes = strlen(path) + 48;
+    char *name = b2_malloc(bytes);
+    if (name)
+        snprintf(name, bytes, "%s.tmp-%ld-%08lx", path, (long)getpid(),
+                 (unsigned long)(now.tv_nsec ^ now.tv_sec << 20) & 0xffffffff);
+    return name;
 }

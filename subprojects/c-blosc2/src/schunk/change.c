@@ -1,4 +1,5 @@
 /** Changes: begun, made on the index, committed by the store or rolled back. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -14,7 +15,7 @@ static int check_changing(const blosc2_schunk *schunk)
 int blosc2_schunk_begin(blosc2_schunk *schunk)
 {
     if (schunk->mode == BLOSC2_READ)
-        return blosc2_fail_io(BLOSC2_E_READ_ONLY, 30 /* EROFS */, schunk->path, "%s is open for reading only",
+        return blosc2_fail_io(BLOSC2_E_READ_ONLY, EROFS, schunk->path, "%s is open for reading only",
                               schunk->path[0] ? schunk->path : "the frame");
     if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
     int status = b2_index_copy(&schunk->index, &schunk->before.index);

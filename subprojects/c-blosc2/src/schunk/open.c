@@ -1,4 +1,5 @@
 /** Opening frames: every byte is checked before anything is made of it (docs/format/frame-format.md 11). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,8 +254,8 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     int status = io->kind(io->context, schunk->path, &kind);
     if (status < 0) return status;
     if (kind == B2_PATH_NONE)
-        return blosc2_fail_io(BLOSC2_E_NOT_FOUND, 2 /* ENOENT */, schunk->path,
-                              "%s: no such file or directory", schunk->path);
+        return blosc2_fail_io(BLOSC2_E_NOT_FOUND, ENOENT, schunk->path, "%s: no such file or directory",
+                              schunk->path);
     if (kind == B2_PATH_DIRECTORY) {
         schunk->home = BLOSC2_HOME_DIRECTORY;
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);

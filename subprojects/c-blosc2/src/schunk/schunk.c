@@ -1,6 +1,7 @@
 /** Making, releasing and describing super-chunks. */
 #include "schunk/schunk.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -116,8 +117,7 @@ static int create_store(blosc2_schunk *schunk)
         int status = schunk->io->kind(schunk->io->context, schunk->path, &kind);
         if (status < 0) return status;
         if (kind != B2_PATH_NONE)
-            return blosc2_fail_io(BLOSC2_E_EXISTS, 17 /* EEXIST everywhere */, schunk->path,
-                                  "%s exists already", schunk->path);
+            return blosc2_fail_io(BLOSC2_E_EXISTS, EEXIST, schunk->path, "%s exists already", schunk->path);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
             return b2_store_sparse_create(schunk->io, schunk->path, &schunk->store);
         return b2_store_frame_create(schunk->io, schunk->path, (int32_t)header_bytes, &schunk->store);

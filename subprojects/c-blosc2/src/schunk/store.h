@@ -64,7 +64,4 @@ int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_
  */
 int b2_store_cannot_create(int status, const char *path);
 
-/** "PATH.tmp-<pid>-<random>", on the heap; NULL when memory is short. */
-char *b2_store_temporary_name(const char *path);
-
 #endif

@@ -8,8 +8,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "schunk/store.h"
@@ -168,18 +166,6 @@ static const b2_store_ops OPS = {
     .free = frame_free,
 };
 
-char *b2_store_temporary_name(const char *path)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    size_t bytes = strlen(path) + 48;
-    char *name = b2_malloc(bytes);
-    if (name)
-        snprintf(name, bytes, "%s.tmp-%ld-%08lx", path, (long)getpid(),
-                 (unsigned long)(now.tv_nsec ^ now.tv_sec << 20) & 0xffffffff);
-    return name;
-}
-
 int b2_store_cannot_create(int status, const char *path)
 {
     int os_error = blosc2_last_os_error();
@@ -198,7 +184,7 @@ static int copy_path(const char *path, char **out)
 
 static int name_new_file(frame_store *store, const char *path)
 {
-    store->temporary = b2_store_temporary_name(path);
+    store->temporary = b2_io_temporary_name(path);
     if (!store->temporary) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     return copy_path(path, &store->path);
 }

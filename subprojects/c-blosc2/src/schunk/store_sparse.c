@@ -159,7 +159,7 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
 static int replace_index(const sparse_store *store, const b2_state *state, const b2_image *image)
 {
     char *path = file_path(store, INDEX_NAME);
-    char *temporary = path ? b2_store_temporary_name(path) : NULL;
+    char *temporary = path ? b2_io_temporary_name(path) : NULL;
     int status = temporary ? BLOSC2_OK : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     if (status == BLOSC2_OK) status = write_index(store, state, image, temporary);
     if (status == BLOSC2_OK) {
@@ -244,7 +244,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
     store->base.ops = &ops;
     store->io = io;
     store->path = b2_malloc(strlen(path) + 1);
-    store->directory = b2_store_temporary_name(path);
+    store->directory = b2_io_temporary_name(path);
     if (!store->path || !store->directory) {
         sparse_free(&store->base);
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
