@@ -20,7 +20,7 @@ cdef extern from "blosc2.h":
     enum: BLOSC2_MAX_CHUNK_BYTES, BLOSC2_MAX_FILTERS, BLOSC2_MAX_METALAYERS
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
-        BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY
+        BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -148,6 +148,7 @@ EXCEPTIONS = {
     BLOSC2_E_EXISTS: FileExistsError,
     BLOSC2_E_NOT_FOUND: FileNotFoundError,
     BLOSC2_E_READ_ONLY: errors.StorageError,
+    BLOSC2_E_CHANGED: errors.FileChangedError,
 }
 
 # The built-in that Python has for an errno, to ours that is one too.

@@ -1,6 +1,7 @@
 """Item types: NumPy dtypes, opaque items, and how the "b2nd" metalayer spells them (ndim-metalayers.md 1)."""
 
 import ast
+import itertools
 import re
 from typing import Any, NamedTuple, cast
 
@@ -122,6 +123,17 @@ def spell(dtype: np.dtype[Any]) -> str:
     return text
 
 
+def _with_gaps(fields: list[tuple[str, np.dtype[Any]]]) -> np.dtype[Any]:
+    """Return the dtype of fields that follow each other; those without a name are gaps, as in NumPy's `descr`."""
+    ends = list(itertools.accumulate(field.itemsize for _, field in fields))
+    named = [(name, field, end - field.itemsize) for (name, field), end in zip(fields, ends) if name]
+    if len(named) == len(fields):
+        return np.dtype(fields)
+    names, formats, offsets = zip(*named) if named else ((), (), ())
+    form: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": ends[-1]}
+    return cast(np.dtype[Any], np.dtype(form))
+
+
 def _build(literal: Any, depth: int = 0) -> np.dtype[Any]:
     """Return the dtype of a literal, or raise ValueError for what is not on the list of things allowed."""
     if depth > MAX_NESTING:
@@ -132,7 +144,10 @@ def _build(literal: Any, depth: int = 0) -> np.dtype[Any]:
                 raise ValueError(f"unknown type {literal!r}")
             return np.dtype(literal)
         case [*fields] if isinstance(literal, list):
-            return np.dtype([(name, _build(kind, depth + 1), *shape) for name, kind, *shape in fields])
+            kinds = [
+                (name, _build((kind, *shape) if shape else kind, depth + 1)) for name, kind, *shape in fields
+            ]
+            return _with_gaps(kinds)
         case (kind, int() | tuple() as shape):
             return np.dtype((_build(kind, depth + 1), shape))
         case {"formats": [*formats], **rest} if rest.keys() <= _FIELD_KEYS:

@@ -48,6 +48,7 @@ typedef enum blosc2_status {
     BLOSC2_E_EXISTS = -7,      /**< the path to create is taken */
     BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
     BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
+    BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -345,6 +346,10 @@ BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, co
 
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 
+/**
+ * Begin a change. BLOSC2_E_CHANGED if the file or directory is not as this handle has last seen it: its
+ * changes would destroy the others'. Open it again.
+ */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
 

@@ -124,6 +124,13 @@ static int failing_kind(void *context, const char *path, b2_path_kind *kind)
     return status < 0 ? status : f->inner->kind(f->inner->context, path, kind);
 }
 
+static int failing_identity(void *context, const char *path, b2_identity *out)
+{
+    failing *f = context;
+    int status = count(f, path);
+    return status < 0 ? status : f->inner->identity(f->inner->context, path, out);
+}
+
 static int failing_sync_directory(void *context, const char *path)
 {
     failing *f = context;
@@ -153,6 +160,7 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
         .make_directory = failing_make_directory,
         .remove_directory = failing_remove_directory,
         .kind = failing_kind,
+        .identity = failing_identity,
         .sync_directory = failing_sync_directory,
     };
     *out = &f->table;

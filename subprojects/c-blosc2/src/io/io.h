@@ -24,6 +24,13 @@ typedef enum b2_open_mode {
 
 typedef enum b2_path_kind { B2_PATH_NONE, B2_PATH_FILE, B2_PATH_DIRECTORY, B2_PATH_OTHER } b2_path_kind;
 
+/** Tells a file from another one that took its name, or from itself before a write. Compare the fields only.
+ */
+typedef struct b2_identity {
+    uint64_t device, number;             /* of the file system, and of the file in it */
+    int64_t bytes, seconds, nanoseconds; /* size, and time of the last write */
+} b2_identity;
+
 struct b2_io {
     void *context; /* first argument of every function; owned by who made the table */
     int (*open)(void *context, const char *path, b2_open_mode mode, b2_file **out);
@@ -43,7 +50,8 @@ struct b2_io {
     int (*remove_directory)(void *context, const char *path); /* an empty one */
     /* Follows links; a missing path is B2_PATH_NONE. */
     int (*kind)(void *context, const char *path, b2_path_kind *kind);
-    int (*sync_directory)(void *context, const char *path); /* makes renames inside of it last */
+    int (*identity)(void *context, const char *path, b2_identity *out); /* BLOSC2_E_NOT_FOUND if missing */
+    int (*sync_directory)(void *context, const char *path);             /* makes renames inside of it last */
 };
 
 /** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */

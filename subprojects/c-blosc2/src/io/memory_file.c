@@ -127,6 +127,14 @@ static int memory_refuse(void *context, const char *path)
     return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: no directories in memory", path);
 }
 
+static int memory_identity(void *context, const char *path, b2_identity *out)
+{
+    (void)context;
+    (void)path;
+    *out = (b2_identity){0}; /* nobody else can change it */
+    return BLOSC2_OK;
+}
+
 static int memory_kind(void *context, const char *path, b2_path_kind *kind)
 {
     (void)context;
@@ -157,6 +165,7 @@ int b2_io_memory_create(b2_io **out)
         .make_directory = memory_refuse,
         .remove_directory = memory_refuse,
         .kind = memory_kind,
+        .identity = memory_identity,
         .sync_directory = memory_ignore,
     };
     *out = &m->table;

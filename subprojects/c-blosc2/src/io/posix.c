@@ -319,6 +319,24 @@ static int system_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
+static int system_identity(void *context, const char *path, b2_identity *out)
+{
+    (void)context;
+    struct stat info;
+    if (stat(path, &info) < 0) return fail(errno, path, "stat");
+#ifdef __APPLE__
+    const struct timespec *written = &info.st_mtimespec;
+#else
+    const struct timespec *written = &info.st_mtim;
+#endif
+    *out = (b2_identity){.device = (uint64_t)info.st_dev,
+                         .number = (uint64_t)info.st_ino,
+                         .bytes = (int64_t)info.st_size,
+                         .seconds = (int64_t)written->tv_sec,
+                         .nanoseconds = (int64_t)written->tv_nsec};
+    return BLOSC2_OK;
+}
+
 static int system_sync_directory(void *context, const char *path)
 {
     (void)context;
@@ -348,6 +366,7 @@ const b2_io *b2_io_system(void)
         .make_directory = system_make_directory,
         .remove_directory = system_remove_directory,
         .kind = system_kind,
+        .identity = system_identity,
         .sync_directory = system_sync_directory,
     };
     return &table;

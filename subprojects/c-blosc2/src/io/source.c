@@ -109,6 +109,14 @@ static int source_change(void *context, const char *path)
     return refuse();
 }
 
+static int source_identity(void *context, const char *path, b2_identity *out)
+{
+    (void)context;
+    (void)path;
+    *out = (b2_identity){0}; /* nobody else can change it */
+    return BLOSC2_OK;
+}
+
 static int source_kind(void *context, const char *path, b2_path_kind *kind)
 {
     (void)context;
@@ -141,6 +149,7 @@ int b2_io_source_create(blosc2_read_fn *read, void *context, int64_t size, b2_io
                 .make_directory = source_change,
                 .remove_directory = source_change,
                 .kind = source_kind,
+                .identity = source_identity,
                 .sync_directory = source_change,
             },
         .read = read,

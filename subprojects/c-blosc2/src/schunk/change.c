@@ -18,7 +18,9 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
         return blosc2_fail_io(BLOSC2_E_READ_ONLY, EROFS, schunk->path, "%s is open for reading only",
                               schunk->path[0] ? schunk->path : "the frame");
     if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
-    int status = b2_index_copy(&schunk->index, &schunk->before.index);
+    int status = schunk->store->ops->check(schunk->store);
+    if (status < 0) return status;
+    status = b2_index_copy(&schunk->index, &schunk->before.index);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->fixed, &schunk->before.fixed);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->variable, &schunk->before.variable);
     if (status < 0) {

@@ -23,6 +23,8 @@ typedef struct b2_store_ops {
     /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
      */
     void (*drop)(b2_store *store, int64_t location);
+    /* BLOSC2_E_CHANGED if what is stored is not what this store has committed or opened. */
+    int (*check)(b2_store *store);
     /* Make `state` the committed one; on failure the old one still is. */
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
@@ -59,6 +61,9 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
 
 /** A committed sparse frame. @param highest Highest chunk file number that its index mentions, or -1. */
 int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_store **out);
+
+/** Fail with BLOSC2_E_CHANGED. */
+int b2_store_changed(const char *path);
 
 /** After a failure to make a temporary file or directory: put the name that the user knows into the message.
  */

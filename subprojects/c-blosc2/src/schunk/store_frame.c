@@ -6,6 +6,7 @@
  * failed change has written is cut off again. A new frame has no live bytes, is written under a temporary
  * name, and renamed.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ typedef struct frame_store {
     int32_t header_bytes;
     int64_t frame_bytes;   /* committed; header_bytes before the first commit */
     int64_t section_bytes; /* committed */
+    b2_buffer header;      /* the committed one, to notice other writers, and room for the next */
+    b2_identity identity;  /* of the committed file */
     int64_t append;        /* where the next chunk goes: counts from the end of the header, like locations */
 } frame_store;
 
@@ -70,10 +73,37 @@ static void frame_drop(b2_store *base, int64_t location)
     (void)location;
 }
 
+int b2_store_changed(const char *path)
+{
+    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: open it again",
+                          path);
+}
+
+/* Another file may have the name now, or another writer have replaced the header. */
+static int frame_check(b2_store *base)
+{
+    const frame_store *store = (const frame_store *)base;
+    const b2_io *io = store->io;
+    if (!store->path || store->temporary) return BLOSC2_OK;
+    b2_identity now;
+    int status = io->identity(io->context, store->path, &now);
+    if (status == BLOSC2_E_NOT_FOUND) return b2_store_changed(store->path);
+    if (status < 0) return status;
+    if (now.device != store->identity.device || now.number != store->identity.number)
+        return b2_store_changed(store->path);
+    size_t size = (size_t)store->header_bytes;
+    uint8_t *committed = store->header.bytes, *found = committed + size;
+    status = io->read(io->context, store->file, found, size, store->offset);
+    if (status == BLOSC2_OK && memcmp(found, committed, size) != 0) status = b2_store_changed(store->path);
+    return status;
+}
+
 static int publish(frame_store *store)
 {
+    const b2_io *io = store->io;
     if (!store->temporary) return BLOSC2_OK;
-    int status = store->io->rename_new(store->io->context, store->temporary, store->path);
+    int status = io->identity(io->context, store->temporary, &store->identity);
+    if (status == BLOSC2_OK) status = io->rename_new(io->context, store->temporary, store->path);
     if (status < 0) return status;
     b2_free(store->temporary);
     store->temporary = NULL;
@@ -85,18 +115,14 @@ static int write_header(frame_store *store, const b2_state *state, int64_t secti
 {
     const b2_io *io = store->io;
     size_t size = (size_t)store->header_bytes;
-    b2_buffer headers = {0};
-    int status = b2_buffer_reserve(&headers, 2 * size);
-    if (status < 0) return status;
-    uint8_t *fresh = headers.bytes, *committed = headers.bytes + size;
+    uint8_t *committed = store->header.bytes, *fresh = committed + size;
     bool is_new = store->frame_bytes == store->header_bytes;
     b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section_bytes, frame_bytes, fresh);
-    if (!is_new) status = io->read(io->context, store->file, committed, size, store->offset);
-    if (status == BLOSC2_OK) {
-        status = io->write(io->context, store->file, fresh, size, store->offset);
-        if (status < 0 && !is_new) io->write(io->context, store->file, committed, size, store->offset);
-    }
-    b2_buffer_free(&headers);
+    int status = io->write(io->context, store->file, fresh, size, store->offset);
+    if (status == BLOSC2_OK)
+        memcpy(committed, fresh, size);
+    else if (!is_new)
+        io->write(io->context, store->file, committed, size, store->offset);
     return status;
 }
 
@@ -149,6 +175,7 @@ static void frame_free(b2_store *base)
     frame_store *store = (frame_store *)base;
     store->io->close(store->io->context, store->file);
     if (store->temporary) store->io->remove(store->io->context, store->temporary);
+    b2_buffer_free(&store->header);
     b2_free(store->temporary);
     b2_free(store->path);
     b2_free(store);
@@ -160,6 +187,7 @@ static const b2_store_ops OPS = {
     .read = frame_read,
     .put = frame_put,
     .drop = frame_drop,
+    .check = frame_check,
     .commit = frame_commit,
     .rollback = frame_rollback,
     .describe = frame_describe,
@@ -189,15 +217,33 @@ static int name_new_file(frame_store *store, const char *path)
     return copy_path(path, &store->path);
 }
 
-int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out)
+/* What new and opened frames have in common. @param file NULL: to be opened. */
+static int make_store(const b2_io *io, b2_file *file, int32_t header_bytes, frame_store **out)
 {
     frame_store *store = b2_calloc(sizeof *store);
-    if (!store) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    if (!store) {
+        io->close(io->context, file);
+        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
+    }
     store->base.ops = &OPS;
     store->io = io;
+    store->file = file;
     store->header_bytes = header_bytes;
+    int status = b2_buffer_reserve(&store->header, 2 * (size_t)header_bytes);
+    if (status < 0)
+        frame_free(&store->base);
+    else
+        *out = store;
+    return status;
+}
+
+int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out)
+{
+    frame_store *store = NULL;
+    int status = make_store(io, NULL, header_bytes, &store);
+    if (status < 0) return status;
     store->frame_bytes = header_bytes;
-    int status = path ? name_new_file(store, path) : BLOSC2_OK;
+    if (path) status = name_new_file(store, path);
     if (status == BLOSC2_OK) status = io->open(io->context, store->temporary, B2_OPEN_NEW, &store->file);
     if (status < 0) {
         b2_free(store->temporary);
@@ -212,22 +258,20 @@ int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_byte
 int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_t offset,
                         const b2_frame_header *header, b2_store **out)
 {
-    frame_store *store = b2_calloc(sizeof *store);
-    int status =
-        store ? copy_path(path, &store->path) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
-    if (status < 0) {
-        b2_free(store);
-        io->close(io->context, file);
-        return status;
-    }
-    store->base.ops = &OPS;
-    store->io = io;
-    store->file = file;
+    frame_store *store = NULL;
+    int status = make_store(io, file, header->header_bytes, &store);
+    if (status < 0) return status;
     store->offset = offset;
-    store->header_bytes = header->header_bytes;
     store->frame_bytes = header->frame_bytes;
     store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
     store->append = header->frame_bytes - header->header_bytes;
-    *out = &store->base;
-    return BLOSC2_OK;
+    status = copy_path(path, &store->path);
+    if (status == BLOSC2_OK && store->path) status = io->identity(io->context, path, &store->identity);
+    if (status == BLOSC2_OK)
+        status = io->read(io->context, file, store->header.bytes, (size_t)header->header_bytes, offset);
+    if (status < 0)
+        frame_free(&store->base);
+    else
+        *out = &store->base;
+    return status;
 }

@@ -47,6 +47,12 @@ static void memory_drop(b2_store *store, int64_t location)
     b2_free(chunk_at(location));
 }
 
+static int memory_check(b2_store *store)
+{
+    (void)store;
+    return BLOSC2_OK;
+}
+
 static int memory_commit(b2_store *store, const b2_state *state, blosc2_workspace *workspace)
 {
     (void)store;
@@ -80,6 +86,7 @@ int b2_store_memory_create(b2_store **out)
         .read = memory_read,
         .put = memory_put,
         .drop = memory_drop,
+        .check = memory_check,
         .commit = memory_commit,
         .rollback = memory_rollback,
         .describe = memory_describe,

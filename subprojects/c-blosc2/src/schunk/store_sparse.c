@@ -25,6 +25,7 @@ typedef struct sparse_store {
     bool is_new;
     int64_t next;           /* number for the next chunk file */
     int64_t committed_next; /* `next` at the last commit */
+    b2_identity identity;   /* of the committed index file */
 } sparse_store;
 
 static char *file_path(const sparse_store *store, const char *name)
@@ -156,15 +157,47 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
     return status;
 }
 
-static int replace_index(const sparse_store *store, const b2_state *state, const b2_image *image)
+static int identify(const sparse_store *store, b2_identity *out)
 {
+    char *path = file_path(store, INDEX_NAME);
+    if (!path) return BLOSC2_E_MEMORY;
+    int status = store->io->identity(store->io->context, path, out);
+    b2_free(path);
+    return status;
+}
+
+static bool same_identity(const b2_identity *a, const b2_identity *b)
+{
+    return a->device == b->device && a->number == b->number && a->bytes == b->bytes &&
+           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
+}
+
+static int sparse_check(b2_store *base)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    if (store->is_new) return BLOSC2_OK;
+    b2_identity now;
+    int status = identify(store, &now);
+    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !same_identity(&now, &store->identity)))
+        return b2_store_changed(store->path);
+    return status;
+}
+
+static int replace_index(sparse_store *store, const b2_state *state, const b2_image *image)
+{
+    const b2_io *io = store->io;
     char *path = file_path(store, INDEX_NAME);
     char *temporary = path ? b2_io_temporary_name(path) : NULL;
     int status = temporary ? BLOSC2_OK : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     if (status == BLOSC2_OK) status = write_index(store, state, image, temporary);
     if (status == BLOSC2_OK) {
-        status = store->io->rename_over(store->io->context, temporary, path);
-        if (status < 0) store->io->remove(store->io->context, temporary);
+        b2_identity identity;
+        status = io->identity(io->context, temporary, &identity); /* a rename keeps it */
+        if (status == BLOSC2_OK) status = io->rename_over(io->context, temporary, path);
+        if (status == BLOSC2_OK)
+            store->identity = identity;
+        else
+            io->remove(io->context, temporary);
     }
     b2_free(temporary);
     b2_free(path);
@@ -234,6 +267,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .read = sparse_read,
         .put = sparse_put,
         .drop = sparse_drop,
+        .check = sparse_check,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
         .describe = sparse_describe,
@@ -276,6 +310,10 @@ int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
     store->next = store->committed_next = highest + 1;
-    *out = &store->base;
-    return BLOSC2_OK;
+    status = identify(store, &store->identity);
+    if (status < 0)
+        sparse_free(&store->base);
+    else
+        *out = &store->base;
+    return status;
 }
