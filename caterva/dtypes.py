@@ -124,13 +124,19 @@ def spell(dtype: np.dtype[Any]) -> str:
 
 
 def _with_gaps(fields: list[tuple[str, np.dtype[Any]]]) -> np.dtype[Any]:
-    """Return the dtype of fields that follow each other; those without a name are gaps, as in NumPy's `descr`."""
+    """Return the dtype of fields one after another; those without a name are gaps, as in NumPy's `descr`."""
     ends = list(itertools.accumulate(field.itemsize for _, field in fields))
-    named = [(name, field, end - field.itemsize) for (name, field), end in zip(fields, ends) if name]
+    named = [
+        (name, kind, end - kind.itemsize) for (name, kind), end in zip(fields, ends, strict=True) if name
+    ]
     if len(named) == len(fields):
         return np.dtype(fields)
-    names, formats, offsets = zip(*named) if named else ((), (), ())
-    form: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": ends[-1]}
+    form: Any = {
+        "names": [name for name, _, _ in named],
+        "formats": [kind for _, kind, _ in named],
+        "offsets": [offset for _, _, offset in named],
+        "itemsize": ends[-1],
+    }
     return cast(np.dtype[Any], np.dtype(form))
 
 

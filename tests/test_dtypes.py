@@ -153,3 +153,9 @@ def test_itemsize_and_dtype_may_agree():
     assert items_of(8, "<f8") == (np.dtype("<f8"), False)
     assert items_of(300) == (np.dtype("S300"), True)
     assert items_of(2**31 - 1).dtype.itemsize == 2**31 - 1
+
+
+def test_gaps_in_the_list_of_another_writer_stay_gaps():
+    dtype = np.dtype({"names": ["x"], "formats": ["<i2"], "offsets": [2], "itemsize": 8})
+    assert parse(str(dtype.descr)) == dtype
+    assert parse("[('', '|V4')]") == np.dtype({"names": [], "formats": [], "offsets": [], "itemsize": 4})
