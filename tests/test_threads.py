@@ -1,0 +1,176 @@
+"""Threads, processes and callbacks: one array in many hands."""
+
+import multiprocessing
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import caterva as cat
+from caterva import _core
+
+SHAPE = (60, 45, 30)
+
+
+@pytest.fixture
+def data():
+    return np.random.default_rng(5).integers(0, 1000, SHAPE).astype("<i4")
+
+
+def make(data, tmp_path, home, **keywords):
+    where = {"memory": {}, "file": {"urlpath": tmp_path / "array.b2nd"}}[home]
+    return cat.asarray(data, chunks=(17, 20, 11), blocks=(5, 6, 11), **where, **keywords)
+
+
+def boxes(count):
+    random = np.random.default_rng(7)
+    for _ in range(count):
+        edges = [np.sort(random.integers(0, extent + 1, 2)) for extent in SHAPE]
+        yield tuple(slice(int(a), int(b), int(random.choice([1, 1, 2, 3]))) for a, b in edges)
+
+
+@pytest.mark.parametrize("home", ["memory", "file"])
+@pytest.mark.parametrize("nthreads", [1, 3])
+def test_many_threads_read_one_array(home, nthreads, data, tmp_path):
+    array = make(data, tmp_path, home, nthreads=nthreads)
+    with ThreadPoolExecutor(6) as pool:
+        for key, part in zip(boxes(300), pool.map(array.__getitem__, boxes(300)), strict=True):
+            np.testing.assert_array_equal(np.asarray(part), data[key], strict=True)
+
+
+@pytest.mark.parametrize("home", ["memory", "file"])
+def test_readers_see_all_of_a_write_or_nothing(home, data, tmp_path):
+    array = make(np.zeros(SHAPE, "<i4"), tmp_path, home, nthreads=2)
+    stop = threading.Event()
+
+    def read():
+        seen = 0
+        while not stop.is_set():
+            part = np.asarray(array[3:50, 7:40, 2:29])
+            assert (part == part.flat[0]).all(), "half a write was seen"
+            seen += 1
+        return seen
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(3)]
+        for value in range(1, 40):
+            array[...] = value
+        stop.set()
+        assert sum(reader.result() for reader in readers) > 0
+    assert (np.asarray(array) == 39).all()
+
+
+def test_writers_take_turns(data, tmp_path):
+    array = make(np.zeros(SHAPE, "<i4"), tmp_path, "file")
+
+    def write(row):
+        array[row] = data[row]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(SHAPE[0])))
+    np.testing.assert_array_equal(np.asarray(array), data, strict=True)
+    np.testing.assert_array_equal(np.asarray(cat.open(array.urlpath)), data, strict=True)
+
+
+def test_closing_waits_for_no_one_and_crashes_no_one(data, tmp_path):
+    for _ in range(20):
+        array = make(data, tmp_path, "memory")
+
+        def read(array=array):
+            for _ in range(50):
+                try:
+                    np.testing.assert_array_equal(np.asarray(array[:20]), data[:20])
+                except ValueError as error:
+                    assert "closed" in str(error)
+
+        with ThreadPoolExecutor(3) as pool:
+            readers = [pool.submit(read) for _ in range(3)]
+            array.close()
+            for reader in readers:
+                reader.result()
+
+
+def test_metalayers_are_read_beside_a_writer(tmp_path, data):
+    array = make(data, tmp_path, "file", meta={"unit": b"0" * 100})
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            assert len(set(array.meta["unit"])) == 1
+            assert len(set(array.vlmeta.get("note", b"0"))) == 1
+            assert array.meta.keys() == ["caterva", "unit"]
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for digit in b"0123456789" * 5:
+            array.meta["unit"] = bytes([digit]) * 100
+            array.vlmeta["note"] = bytes([digit]) * (100 + 50 * (digit % 7))
+        stop.set()
+        for reader in readers:
+            reader.result()
+
+
+def child(open_array, expected, answer):
+    answer.put((np.asarray(open_array()) == expected).all().item())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.parametrize("inherited", [False, True], ids=["opened", "inherited"])
+def test_a_forked_child_reads_what_the_parent_wrote(inherited, data, tmp_path):
+    array = make(data, tmp_path, "file", nthreads=2)
+    assert (np.asarray(array) == data).all()  # the parent's threads are at work before the fork
+    path = array.urlpath
+    context = multiprocessing.get_context("fork")
+    answer = context.Queue()
+    opener = (lambda: array) if inherited else (lambda: cat.open(path, mode="r", nthreads=2))
+    process = context.Process(target=child, args=(opener, data, answer))
+    process.start()
+    assert answer.get(timeout=60)
+    process.join(timeout=60)
+    assert process.exitcode == 0
+
+
+def test_a_source_is_read_by_ranges(data, tmp_path):
+    frame = make(data, tmp_path, "memory").to_bytes()
+    asked = []
+
+    def read(position, nbytes):
+        asked.append((position, nbytes))
+        return frame[position : position + nbytes]
+
+    handle = _core.ArrayHandle.open_source(read, len(frame))
+    out = np.empty((1, 1, 1), "<i4")
+    asked.clear()
+    handle.read((30, 20, 10), (1, 1, 1), (1, 1, 1), out)
+    assert out[0, 0, 0] == data[30, 20, 10]
+    assert sum(nbytes for _, nbytes in asked) < len(frame) / 8
+    handle.nthreads = 3
+    whole = np.empty(SHAPE, "<i4")
+    handle.read((0, 0, 0), SHAPE, (1, 1, 1), whole)
+    np.testing.assert_array_equal(whole, data)
+    with pytest.raises(OSError, match=r"reading only|can only be read"):
+        handle.write((0, 0, 0), (1, 1, 1), (1, 1, 1), out)
+
+
+@pytest.mark.parametrize("nthreads", [1, 3])
+def test_a_source_that_fails_says_why(nthreads, data, tmp_path):
+    frame = make(data, tmp_path, "memory").to_bytes()
+    broken = threading.Event()
+
+    def read(position, nbytes):
+        if broken.is_set():
+            raise ConnectionError("the line is dead")
+        return frame[position : position + nbytes]
+
+    handle = _core.ArrayHandle.open_source(read, len(frame))
+    handle.nthreads = nthreads
+    broken.set()
+    with pytest.raises(cat.StorageError, match="the line is dead"):
+        handle.read((0, 0, 0), SHAPE, (1, 1, 1), np.empty(SHAPE, "<i4"))
+    broken.clear()
+    with pytest.raises(cat.StorageError, match="EOFError"):
+        _core.ArrayHandle.open_source(lambda position, nbytes: b"", len(frame))
+    with pytest.raises(cat.CorruptDataError):
+        _core.ArrayHandle.open_source(lambda position, nbytes: bytes(nbytes), len(frame))
