@@ -257,6 +257,27 @@ static void test_one_chunk_at_the_start(void)
     blosc2_schunk_free(schunk);
 }
 
+/* Updates of a frame in memory do not pile up. */
+static void test_memory_stays_small(void)
+{
+    blosc2_schunk_options options = options_of(BLOSC2_HOME_MEMFRAME, NULL);
+    blosc2_schunk *schunk;
+    CHECK_OK(blosc2_schunk_create(&options, &schunk));
+    CHECK_OK(blosc2_schunk_commit(schunk));
+    int64_t most = 0;
+    for (int version = 0; version < 1500; version++) {
+        CHECK_OK(blosc2_schunk_begin(schunk));
+        CHECK_OK(put(schunk, version % COUNT, version % 3));
+        CHECK_OK(blosc2_schunk_commit(schunk));
+        most = schunk->store->ops->section_bytes(schunk->store) > most
+                   ? schunk->store->ops->section_bytes(schunk->store)
+                   : most;
+    }
+    CHECK(most > 256 * 1024 && most < 320 * 1024);
+    for (int64_t i = 0; i < COUNT; i++) check_chunk(schunk, i, (int)(1495 + i) % 3);
+    blosc2_schunk_free(schunk);
+}
+
 /* Everything that changes a super-chunk on disk, as one scenario. @return The first failure. */
 static int scenario(const char *path, blosc2_home home, int *committed)
 {
@@ -370,6 +391,7 @@ int main(void)
     remove_all(directory);
     CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
     test_one_chunk_at_the_start();
+    test_memory_stays_small();
     test_every_call_can_fail(BLOSC2_HOME_FILE);
     test_every_call_can_fail(BLOSC2_HOME_DIRECTORY);
     b2_memory_fail_after(-1);

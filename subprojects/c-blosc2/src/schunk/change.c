@@ -72,6 +72,7 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
     for (int64_t i = 0; i < schunk->dead.count; i++)
         schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
     end_change(schunk);
+    if (schunk->home == BLOSC2_HOME_MEMFRAME) b2_schunk_compact_memory(schunk);
     return BLOSC2_OK;
 }
 

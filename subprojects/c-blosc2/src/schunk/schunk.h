@@ -53,6 +53,12 @@ int b2_schunk_new(blosc2_home home, const char *path, blosc2_schunk **out);
  */
 void b2_schunk_use_io(const b2_io *io);
 
+/**
+ * After a commit: move a frame in memory to a new one when most of it is dead bytes. Nobody else can be
+ * reading it. Without memory for that it stays as it is.
+ */
+void b2_schunk_compact_memory(blosc2_schunk *schunk);
+
 /** Its state for a store. */
 b2_state b2_schunk_state(const blosc2_schunk *schunk);
 

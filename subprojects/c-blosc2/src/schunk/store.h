@@ -29,6 +29,8 @@ typedef struct b2_store_ops {
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
     void (*rollback)(b2_store *store);
+    /* Bytes of the chunks section, dead ones included; 0 where chunks lie each by itself. */
+    int64_t (*section_bytes)(b2_store *store);
     /* Where a chunk is, for messages: a path, or "" in memory. */
     void (*describe)(b2_store *store, int64_t location, char *out, size_t bytes);
     void (*free)(b2_store *store);

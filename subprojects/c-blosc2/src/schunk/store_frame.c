@@ -163,6 +163,11 @@ static void frame_rollback(b2_store *base)
     store->io->truncate(store->io->context, store->file, store->offset + store->frame_bytes);
 }
 
+static int64_t frame_section_bytes(b2_store *base)
+{
+    return ((const frame_store *)base)->section_bytes;
+}
+
 static void frame_describe(b2_store *base, int64_t location, char *out, size_t bytes)
 {
     (void)location;
@@ -190,6 +195,7 @@ static const b2_store_ops OPS = {
     .check = frame_check,
     .commit = frame_commit,
     .rollback = frame_rollback,
+    .section_bytes = frame_section_bytes,
     .describe = frame_describe,
     .free = frame_free,
 };

@@ -66,6 +66,12 @@ static void memory_rollback(b2_store *store)
     (void)store;
 }
 
+static int64_t memory_section_bytes(b2_store *store)
+{
+    (void)store;
+    return 0;
+}
+
 static void memory_describe(b2_store *store, int64_t location, char *out, size_t bytes)
 {
     (void)store;
@@ -89,6 +95,7 @@ int b2_store_memory_create(b2_store **out)
         .check = memory_check,
         .commit = memory_commit,
         .rollback = memory_rollback,
+        .section_bytes = memory_section_bytes,
         .describe = memory_describe,
         .free = memory_free,
     };

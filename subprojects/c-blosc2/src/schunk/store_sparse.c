@@ -232,6 +232,12 @@ static void sparse_rollback(b2_store *base)
     store->next = store->committed_next;
 }
 
+static int64_t sparse_section_bytes(b2_store *store)
+{
+    (void)store;
+    return 0;
+}
+
 static void sparse_describe(b2_store *base, int64_t location, char *out, size_t bytes)
 {
     const sparse_store *store = (const sparse_store *)base;
@@ -270,6 +276,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .check = sparse_check,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .section_bytes = sparse_section_bytes,
         .describe = sparse_describe,
         .free = sparse_free,
     };
