@@ -59,13 +59,13 @@ def bare() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def old_python(request):
+def old_python(request, tmp_path_factory):
     """An interpreter that imports caterva 0.7.3."""
     if named := os.environ.get("CATERVA07_PYTHON"):
         return named
-    home = (
-        Path(request.config.cache.mkdir("caterva07")) / f"{sys.version_info.major}.{sys.version_info.minor}"
-    )
+    cache = getattr(request.config, "cache", None)  # absent under -p no:cacheprovider
+    base = Path(cache.mkdir("caterva07")) if cache else tmp_path_factory.mktemp("caterva07")
+    home = base / f"{sys.version_info.major}.{sys.version_info.minor}"
     python = home / "bin" / "python"
     if (
         subprocess.run([python, "-I", "-c", "import caterva"], env=bare(), capture_output=True).returncode
