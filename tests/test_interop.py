@@ -444,3 +444,18 @@ def test_squeeze_updates_both_metalayers(path):
     array.squeeze()
     assert_same_bytes(reference_array(path), data.squeeze())
     np.testing.assert_array_equal(oracle_open(path)[...], data.squeeze(), strict=True)
+
+
+@pytest.mark.parametrize("home", ["file", "directory"])
+def test_a_resize_by_blosc2_leaves_no_stale_geometry_behind(home, path):
+    make_ours(sample((10, 9), "<i4"), home, path, (4, 4), (2, 2))
+    theirs = oracle_open(path)
+    theirs.resize((13, 9))
+    del theirs
+    right = [0, 2, [13, 9], [4, 4], [2, 2]]
+    assert msgpack.unpackb(parse_frame(path).meta["caterva"]) != right  # only "b2nd" was theirs to change
+    assert msgpack.unpackb(cat.open(str(path), mode="r").meta["caterva"]) == right
+    array = cat.open(str(path))
+    array[0, 0] = 5
+    assert msgpack.unpackb(parse_frame(path).meta["caterva"]) == right
+    assert oracle_open(path).shape == (13, 9)

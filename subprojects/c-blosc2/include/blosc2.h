@@ -408,6 +408,12 @@ BLOSC2_API int blosc2_schunk_find_layer(const blosc2_schunk *schunk, blosc2_laye
 BLOSC2_API int blosc2_schunk_set_layer(blosc2_schunk *schunk, blosc2_layer_kind kind,
                                        const blosc2_metalayer *layer);
 
+/**
+ * Correct a fixed layer's content by one of the same length, outside of a change: this handle shows it from
+ * now on, and the next commit stores it. For layers that another writer left stale.
+ */
+BLOSC2_API int blosc2_schunk_correct_layer(blosc2_schunk *schunk, const blosc2_metalayer *layer);
+
 /** Delete a variable layer, in a change. BLOSC2_E_NOT_FOUND if it is not there. */
 BLOSC2_API int blosc2_schunk_delete_layer(blosc2_schunk *schunk, const char *name);
 

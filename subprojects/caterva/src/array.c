@@ -240,6 +240,32 @@ static int check_chunks(const blosc2_schunk *schunk, const cat_layout *layout)
     return BLOSC2_OK;
 }
 
+/**
+ * "b2nd" wins, and other libraries know that one alone: after their resize "caterva" tells of an older shape.
+ * Both are kept equal here, so it is set right, in the file with the next commit
+ * (docs/format/ndim-metalayers.md 4).
+ */
+static int correct_stale_layer(blosc2_schunk *schunk, const caterva_geometry *geometry)
+{
+    blosc2_metalayer layer = {.name = cat_metadata_name(CAT_METADATA_CATERVA)};
+    int index = blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_FIXED, layer.name);
+    int64_t size = cat_metadata_size(CAT_METADATA_CATERVA, geometry->ndim, "");
+    if (index < 0) return BLOSC2_OK;
+    uint8_t *stored, *right = malloc((size_t)size);
+    if (!right) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a metalayer");
+    int status =
+        blosc2_schunk_layer_content(schunk, BLOSC2_LAYER_FIXED, index, &stored, &layer.content_bytes);
+    if (status == BLOSC2_OK) {
+        cat_metadata_build(CAT_METADATA_CATERVA, geometry, "", right);
+        layer.content = right;
+        if (layer.content_bytes == size && memcmp(stored, right, (size_t)size) != 0)
+            status = blosc2_schunk_correct_layer(schunk, &layer);
+        blosc2_bytes_free(stored);
+    }
+    free(right);
+    return status;
+}
+
 static int array_from_metadata(blosc2_schunk *schunk, const cat_metadata *metadata, caterva_array **out)
 {
     caterva_geometry geometry = metadata->geometry;
@@ -247,6 +273,7 @@ static int array_from_metadata(blosc2_schunk *schunk, const cat_metadata *metada
     geometry.item_bytes = blosc2_schunk_cparams(schunk)->item_bytes;
     int status = cat_layout_init(&geometry, BLOSC2_E_CORRUPT, &layout);
     if (status == BLOSC2_OK) status = check_chunks(schunk, &layout);
+    if (status == BLOSC2_OK) status = correct_stale_layer(schunk, &geometry);
     if (status < 0) return status;
     return array_new(schunk, &geometry, metadata->dtype, (size_t)metadata->dtype_bytes, out);
 }

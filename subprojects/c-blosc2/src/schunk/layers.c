@@ -102,6 +102,16 @@ int blosc2_schunk_set_layer(blosc2_schunk *schunk, blosc2_layer_kind kind, const
     return BLOSC2_OK;
 }
 
+int blosc2_schunk_correct_layer(blosc2_schunk *schunk, const blosc2_metalayer *layer)
+{
+    int index = b2_layers_find(&schunk->fixed, layer->name);
+    if (schunk->changing || index < 0 || schunk->fixed.items[index].content_bytes != layer->content_bytes)
+        return blosc2_fail(BLOSC2_E_ARGUMENT,
+                           "metalayer \"%s\": not there, of another length, or a change is open",
+                           layer->name);
+    return b2_layers_set(&schunk->fixed, layer->name, layer->content, layer->content_bytes);
+}
+
 int blosc2_schunk_delete_layer(blosc2_schunk *schunk, const char *name)
 {
     if (!schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: no change was begun");
