@@ -26,6 +26,10 @@ class Selection:
         return 0 in self.count
 
 
+# Types of parts that need no closer look. Only int can be subclassed, by bool among others.
+_PLAIN_PARTS = frozenset({int, slice, EllipsisType, type(None)})
+
+
 def _is_integer(part: Any) -> TypeGuard[Any]:
     """Whether a part of a key stands for one index: an integer of Python or NumPy, or 0-d array; no bool."""
     if isinstance(part, (bool, np.bool_)):
@@ -101,7 +105,7 @@ def select(key: Any, shape: Shape) -> Selection:
     """
     parts = key if isinstance(key, tuple) else (key,)
     for part in parts:
-        if not (part is None or isinstance(part, (slice, EllipsisType)) or _is_integer(part)):
+        if type(part) not in _PLAIN_PARTS and not _is_integer(part):
             _refuse(part)
     start: list[int] = []
     count: list[int] = []

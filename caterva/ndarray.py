@@ -188,6 +188,11 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
             self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
         return plain(out.reshape(box.shape), self._items.is_opaque)
 
+    def _item(self, box: Selection) -> Any:
+        out = np.empty(box.count, dtype=self.dtype)
+        self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
+        return out.reshape(())[()]
+
     def __getitem__(self, key: Any) -> Any:
         """Get a (multidimensional) slice as specified in key.
 
@@ -203,8 +208,7 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
             have no scalar, a 0-d array.
         """
         box = select(key, self.shape)
-        result = self._read(box)
-        return result[()] if box.is_item else result
+        return self._item(box) if box.is_item and not self._items.is_opaque else self._read(box)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Set a (multidimensional) slice as specified in key.
