@@ -257,3 +257,23 @@ def test_special_files_are_refused_without_waiting(tmp_path):
 
 if __name__ == "__main__":
     main(sys.argv[1], Path(sys.argv[2]))
+
+
+CORPUS = sorted(Path(__file__).parent.joinpath("corpus").iterdir())
+
+
+@pytest.mark.skipif("LD_PRELOAD" in os.environ, reason="sanitizers need more memory than the limit")
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+def test_what_a_fuzzer_found_is_refused_without_taking_memory(path):
+    """Each file once made `open` take gigabytes."""
+    script = """
+import resource, sys
+import caterva as cat
+resource.setrlimit(resource.RLIMIT_DATA, (2**29, 2**29))
+try:
+    cat._core.SChunkHandle.open(sys.argv[1])
+except cat.CorruptDataError:
+    sys.exit(42)
+"""
+    command = [sys.executable, "-P", "-c", script, path]
+    assert subprocess.run(command, timeout=60).returncode == 42

@@ -9,6 +9,12 @@
 #include "frame/frame.h"
 #include "schunk/schunk.h"
 
+/*
+ * A few bytes may declare 2 GiB of entries. Writers use blocks of 16 KiB, each of which takes 8 bytes at least: what an index
+ * may need in memory stays in proportion to what it has in the file.
+ */
+enum { INDEX_BYTES_FREE = 8 << 20, INDEX_RATIO_MAX = 4096 };
+
 /* A frame's file while it is being opened. */
 typedef struct frame_file {
     const b2_io *io;
@@ -92,6 +98,8 @@ static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace
         return blosc2_fail(BLOSC2_E_UNSUPPORTED, "%lld chunks share one stored chunk",
                            (long long)index.count);
     if (!is_value || index.uniform >= 0) {
+        if (view->nbytes > INDEX_BYTES_FREE + INDEX_RATIO_MAX * (int64_t)view->cbytes)
+            return blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes of entries in %d bytes", view->nbytes, view->cbytes);
         index.entries = b2_malloc((size_t)view->nbytes);
         if (!index.entries)
             return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %d bytes", view->nbytes);
