@@ -10,8 +10,8 @@
 #include "schunk/schunk.h"
 
 /*
- * A few bytes may declare 2 GiB of entries. Writers use blocks of 16 KiB, each of which takes 8 bytes at least: what an index
- * may need in memory stays in proportion to what it has in the file.
+ * A few bytes may declare 2 GiB of entries. Writers use blocks of 16 KiB, each of which takes 8 bytes at
+ * least: what an index may need in memory stays in proportion to what it has in the file.
  */
 enum { INDEX_BYTES_FREE = 8 << 20, INDEX_RATIO_MAX = 4096 };
 
@@ -77,6 +77,26 @@ static int check_entry(const b2_frame_header *header, int64_t entry)
     return BLOSC2_OK;
 }
 
+static int64_t highest_location(const b2_index *index)
+{
+    int64_t highest = -1;
+    if (!index->entries) return index->count > 0 ? b2_max_i64(highest, index->uniform) : highest;
+    for (int64_t i = 0; i < index->count; i++) highest = b2_max_i64(highest, index->entries[i]);
+    return highest;
+}
+
+/* Chunks lie apart from each other: there is a limit to how many have room, in bytes or in files. */
+static int check_stored_count(const b2_frame_header *header, const b2_index *index)
+{
+    int64_t stored = 0, room = header->section_bytes / B2_HEADER_BLOSC1;
+    if (header->type == B2_FRAME_SPARSE) room = highest_location(index) + 1;
+    for (int64_t i = 0; i < index->count && index->entries; i++) stored += index->entries[i] >= 0;
+    if (stored > room)
+        return blosc2_fail(BLOSC2_E_CORRUPT, "chunk index: %lld stored chunks (expected at most %lld)",
+                           (long long)stored, (long long)room);
+    return BLOSC2_OK;
+}
+
 static int check_entries(const b2_frame_header *header, const b2_index *index)
 {
     int64_t different = index->entries ? index->count : b2_min_i64(index->count, 1);
@@ -84,7 +104,7 @@ static int check_entries(const b2_frame_header *header, const b2_index *index)
         int status = check_entry(header, b2_index_get(index, i));
         if (status < 0) return blosc2_fail_within(status, "chunk index: chunk %lld", (long long)i);
     }
-    return BLOSC2_OK;
+    return check_stored_count(header, index);
 }
 
 /* A repeated-value index of special chunks, of any length, stays one entry. */
@@ -99,7 +119,8 @@ static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace
                            (long long)index.count);
     if (!is_value || index.uniform >= 0) {
         if (view->nbytes > INDEX_BYTES_FREE + INDEX_RATIO_MAX * (int64_t)view->cbytes)
-            return blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes of entries in %d bytes", view->nbytes, view->cbytes);
+            return blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes of entries in %d bytes", view->nbytes,
+                               view->cbytes);
         index.entries = b2_malloc((size_t)view->nbytes);
         if (!index.entries)
             return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %d bytes", view->nbytes);
@@ -188,14 +209,6 @@ static int check_files_differ(const b2_index *index)
                                  (unsigned long long)sorted.entries[i]);
     b2_index_free(&sorted);
     return status;
-}
-
-static int64_t highest_location(const b2_index *index)
-{
-    int64_t highest = -1;
-    if (!index->entries) return index->count > 0 ? b2_max_i64(highest, index->uniform) : highest;
-    for (int64_t i = 0; i < index->count; i++) highest = b2_max_i64(highest, index->entries[i]);
-    return highest;
 }
 
 /* Read header and tail of an open file into `schunk`. */
