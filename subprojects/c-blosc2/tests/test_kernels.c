@@ -111,14 +111,12 @@ static void check_table(const b2_kernels *table)
 {
     static const size_t LARGE[] = {4096, 4097, 16384, 20000, 33333, 65536, 65600, 131072, 140001};
     for (size_t bytes = 0; bytes <= 1100; bytes++) {
-        for (size_t width = 1; width <= 40; width++) check_all_shuffles(table, bytes, width);
-        check_all_shuffles(table, bytes, 64);
+        for (size_t width = 1; width <= 64; width++) check_all_shuffles(table, bytes, width);
         check_all_shuffles(table, bytes, 255);
         check_rows(table, bytes);
     }
     for (size_t i = 0; i < B2_COUNT(LARGE); i++) {
-        for (size_t width = 1; width <= 40; width++) check_all_shuffles(table, LARGE[i], width);
-        check_all_shuffles(table, LARGE[i], 64);
+        for (size_t width = 1; width <= 64; width++) check_all_shuffles(table, LARGE[i], width);
         check_all_shuffles(table, LARGE[i], 255);
         check_all_shuffles(table, LARGE[i], 300);
         check_all_shuffles(table, LARGE[i], 200000);

@@ -15,6 +15,12 @@ static const b2_kernels *const TABLES[] = {
 #ifdef B2_HAVE_AVX2
     &b2_kernels_avx2,
 #endif
+#ifdef B2_HAVE_SSE2
+    &b2_kernels_sse2,
+#endif
+#ifdef B2_HAVE_NEON
+    &b2_kernels_neon,
+#endif
     &b2_kernels_generic, /* last: needs nothing */
 };
 

@@ -28,7 +28,9 @@ typedef struct b2_kernels {
 } b2_kernels;
 
 extern const b2_kernels b2_kernels_generic;
-extern const b2_kernels b2_kernels_avx2; /* only where B2_HAVE_AVX2 */
+extern const b2_kernels b2_kernels_avx2; /* each only where B2_HAVE_<NAME> */
+extern const b2_kernels b2_kernels_sse2;
+extern const b2_kernels b2_kernels_neon;
 
 /** The table in use; blosc2_init() has chosen it. */
 const b2_kernels *b2_kernels_get(void);
