@@ -180,6 +180,14 @@ cdef class Options:
         return 0
 
 
+cdef bytes take_bytes(uint8_t *data, Py_ssize_t size):
+    """A heap block of the C libraries as bytes; it is released."""
+    try:
+        return PyBytes_FromStringAndSize(<const char *>data, size)
+    finally:
+        blosc2_bytes_free(data)
+
+
 cdef bytes layer_name(name):
     encoded = name.encode()
     if not 1 <= len(encoded) <= 31 or b"\0" in encoded:
@@ -469,10 +477,7 @@ cdef class ArrayHandle:
         with nogil:
             status = caterva_array_to_bytes(owner.array, &data, &size)
         check(status)
-        try:
-            return PyBytes_FromStringAndSize(<const char *>data, size)
-        finally:
-            blosc2_bytes_free(data)
+        return take_bytes(data, size)
 
     def layer_names(self, int kind):
         """Names of the fixed (0) or variable-length (1) metalayers, in order."""
@@ -499,10 +504,7 @@ cdef class ArrayHandle:
             status = caterva_array_layer(owner.array, <blosc2_layer_kind>kind, c_name, &content,
                                          &content_bytes)
         check(status)
-        try:
-            return PyBytes_FromStringAndSize(<const char *>content, content_bytes)
-        finally:
-            blosc2_bytes_free(content)
+        return take_bytes(content, content_bytes)
 
     def set_layer(self, int kind, str name, bytes content):
         """Set a metalayer; only a variable-length one may be new."""
@@ -607,10 +609,7 @@ cdef class SChunkHandle:
         for i in range(blosc2_schunk_layer_count(schunk, <blosc2_layer_kind>kind)):
             name = (<bytes>blosc2_schunk_layer_name(schunk, <blosc2_layer_kind>kind, i)).decode()
             check(blosc2_schunk_layer_content(schunk, <blosc2_layer_kind>kind, i, &content, &content_bytes))
-            try:
-                layers.append((name, PyBytes_FromStringAndSize(<const char *>content, content_bytes)))
-            finally:
-                blosc2_bytes_free(content)
+            layers.append((name, take_bytes(content, content_bytes)))
         return layers
 
 

@@ -22,6 +22,8 @@ typedef struct frame_file {
     int64_t offset;    /* of the frame in the file */
     int64_t available; /* bytes from there on */
     b2_frame_header header;
+    b2_identity identity;   /* taken before the file was opened, so that a later change of it shows */
+    b2_buffer header_bytes; /* what `header` was parsed from, metalayers included; owned */
 } frame_file;
 
 static int read_at(const frame_file *frame, void *out, int64_t bytes, int64_t position)
@@ -35,13 +37,14 @@ static int read_header(frame_file *frame, b2_frame_type type, b2_layers *fixed)
     int64_t bytes = b2_min_i64(frame->available, sizeof head);
     int status = read_at(frame, head, bytes, 0);
     if (status == BLOSC2_OK) status = b2_frame_header_parse(head, frame->available, type, &frame->header);
+    if (status == BLOSC2_OK)
+        status = b2_buffer_reserve(&frame->header_bytes, (size_t)frame->header.header_bytes);
     if (status < 0) return status;
-    b2_buffer whole = {0};
-    status = b2_buffer_reserve(&whole, (size_t)frame->header.header_bytes);
-    if (status == BLOSC2_OK) status = read_at(frame, whole.bytes, frame->header.header_bytes, 0);
-    if (status == BLOSC2_OK) status = b2_frame_header_layers(whole.bytes, &frame->header, fixed);
-    b2_buffer_free(&whole);
-    return status;
+    uint8_t *whole = frame->header_bytes.bytes;
+    memcpy(whole, head, sizeof head); /* each byte is read once: another writer may be at work */
+    status =
+        read_at(frame, whole + sizeof head, frame->header.header_bytes - (int64_t)sizeof head, sizeof head);
+    return status < 0 ? status : b2_frame_header_layers(whole, &frame->header, fixed);
 }
 
 /* Contents stay encoded, so that opening never takes more memory than the file is long. */
@@ -234,14 +237,17 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
 static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
 {
     int status = load_frame(frame, B2_FRAME_CONTIGUOUS, schunk);
-    if (status < 0) {
+    if (status == BLOSC2_OK) {
+        schunk->io = frame->io;
+        schunk->stored_bytes = -1;
+        const b2_opened opened = {schunk->path, frame->offset, &frame->header, frame->header_bytes.bytes,
+                                  frame->identity};
+        status = b2_store_frame_open(frame->io, frame->file, &opened, &schunk->store);
+    } else {
         frame->io->close(frame->io->context, frame->file);
-        return status;
     }
-    schunk->io = frame->io;
-    schunk->stored_bytes = -1;
-    return b2_store_frame_open(frame->io, frame->file, schunk->path, frame->offset, &frame->header,
-                               &schunk->store);
+    b2_buffer_free(&frame->header_bytes);
+    return status;
 }
 
 static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
@@ -253,10 +259,12 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     if (!path) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     memcpy(path, schunk->path, bytes);
     memcpy(path + bytes, index_name, sizeof index_name);
-    int status = io->open(io->context, path, B2_OPEN_READ_INSIDE, &frame.file);
+    int status = io->identity(io->context, path, &frame.identity);
+    if (status == BLOSC2_OK) status = io->open(io->context, path, B2_OPEN_READ_INSIDE, &frame.file);
     if (status == BLOSC2_OK) {
         status = load_frame(&frame, B2_FRAME_SPARSE, schunk);
         io->close(io->context, frame.file);
+        b2_buffer_free(&frame.header_bytes);
     } else if (status == BLOSC2_E_NOT_FOUND) {
         status = blosc2_fail(BLOSC2_E_CORRUPT, "a directory without chunks.b2frame is no sparse frame");
     }
@@ -265,7 +273,8 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     if (status < 0) return status;
     schunk->stored_bytes = -1;
     schunk->files_bytes = frame.header.section_bytes;
-    return b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &schunk->store);
+    return b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &frame.identity,
+                                &schunk->store);
 }
 
 static int open_path(blosc2_schunk *schunk, int64_t offset)
@@ -284,7 +293,8 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     }
     frame_file frame = {.io = io, .offset = offset};
     b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
-    status = io->open(io->context, schunk->path, mode, &frame.file);
+    status = io->identity(io->context, schunk->path, &frame.identity);
+    if (status == BLOSC2_OK) status = io->open(io->context, schunk->path, mode, &frame.file);
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
 

@@ -50,19 +50,28 @@ int b2_store_memory_create(b2_store **out);
  */
 int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out);
 
-/**
- * A committed contiguous frame. The file's ownership passes to the store, on failure too.
- * @param path    For messages; "" if there is none.
- * @param offset  Where in the file the frame starts.
- */
-int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_t offset,
-                        const b2_frame_header *header, b2_store **out);
+/** What was found of a contiguous frame when it was opened; all borrowed. */
+typedef struct b2_opened {
+    const char *path; /* "" if there is none */
+    int64_t offset;   /* where in the file the frame starts */
+    const b2_frame_header *header;
+    const uint8_t *header_bytes; /* header->header_bytes of them, which it was parsed from */
+    b2_identity identity;        /* of the file, before it was opened */
+} b2_opened;
+
+/** A committed contiguous frame. The file's ownership passes to the store, on failure too. */
+int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened, b2_store **out);
 
 /** A new sparse frame: a directory that appears at `path` with the first commit. */
 int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
 
-/** A committed sparse frame. @param highest Highest chunk file number that its index mentions, or -1. */
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, b2_store **out);
+/**
+ * A committed sparse frame.
+ * @param highest   Highest chunk file number that its index mentions, or -1.
+ * @param identity  Of the index file, before it was opened.
+ */
+int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, const b2_identity *identity,
+                         b2_store **out);
 
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);

@@ -261,20 +261,19 @@ int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_byte
     return BLOSC2_OK;
 }
 
-int b2_store_frame_open(const b2_io *io, b2_file *file, const char *path, int64_t offset,
-                        const b2_frame_header *header, b2_store **out)
+int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened, b2_store **out)
 {
+    const b2_frame_header *header = opened->header;
     frame_store *store = NULL;
     int status = make_store(io, file, header->header_bytes, &store);
     if (status < 0) return status;
-    store->offset = offset;
+    store->offset = opened->offset;
+    store->identity = opened->identity;
+    memcpy(store->header.bytes, opened->header_bytes, (size_t)header->header_bytes);
     store->frame_bytes = header->frame_bytes;
     store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
     store->append = header->frame_bytes - header->header_bytes;
-    status = copy_path(path, &store->path);
-    if (status == BLOSC2_OK && store->path) status = io->identity(io->context, path, &store->identity);
-    if (status == BLOSC2_OK)
-        status = io->read(io->context, file, store->header.bytes, (size_t)header->header_bytes, offset);
+    status = copy_path(opened->path, &store->path);
     if (status < 0)
         frame_free(&store->base);
     else
