@@ -10,7 +10,9 @@ import os
 
 from caterva import errors
 
-from cpython.buffer cimport PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
@@ -398,6 +400,19 @@ cdef class ArrayHandle:
     def nthreads(self, int threads):
         caterva_array_set_threads(self.own().array, threads)
 
+    @property
+    def cache_bytes(self):
+        cdef Owner owner = self.own()
+        with nogil:
+            bytes = caterva_array_cache_bytes(owner.array)
+        return bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, int64_t bytes):
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_set_cache_bytes(owner.array, bytes)
+
     def stored_bytes(self):
         """Sum of the stored chunks' own sizes."""
         cdef Owner owner = self.own()
@@ -662,11 +677,4 @@ def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK
     return decode_view(&view, Workspace())
 
 
-# ---------------------------------------------------------------- the buffer protocol, refused
-
-cdef class NoBuffer:
-    """Base of compressed arrays: they have no memory to share, and say so."""
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] "
-                          "decompresses it")
+include "_items.pxi"

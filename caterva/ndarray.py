@@ -28,7 +28,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.NoBuffer, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -49,6 +49,7 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
     def __init__(self, handle: _core.ArrayHandle) -> None:
         self._handle = handle
         self._items = items_from(handle.dtype, handle.itemsize)
+        super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._offset = 0  # in the file it was opened from
 
     # ---------------------------------------------------------------- what it is
@@ -193,8 +194,8 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
         self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
         return out.reshape(())[()]
 
-    def __getitem__(self, key: Any) -> Any:
-        """Get a (multidimensional) slice as specified in key.
+    def _general_item(self, key: Any) -> Any:
+        """Get a slice by any key; `__getitem__` comes here with those that it does not know.
 
         Parameters
         ----------
