@@ -83,6 +83,7 @@ cdef extern from "caterva.h":
         const blosc2_metalayer *metalayers
         int metalayer_count
         int threads
+        int64_t cache_bytes
     ctypedef struct caterva_selection:
         int64_t start[16]
         int64_t count[16]

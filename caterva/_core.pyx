@@ -137,7 +137,7 @@ cdef class Options:
     cdef list kept
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
-                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0,
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes, int fill=0,
                   fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
@@ -156,6 +156,7 @@ cdef class Options:
             options.cparams.filters[slot] = filters[slot]
             options.cparams.filters_meta[slot] = filtersmeta[slot]
         options.threads = nthreads
+        options.cache_bytes = cache_bytes
         self.take_fill(fill, fill_value)
         self.take_layers(meta)
 

@@ -6,12 +6,13 @@ for each axis; `indexing.select` knows all keys, and raises for wrong ones.
 
 from numpy import empty, integer
 
+from cpython.exc cimport PyErr_Clear
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     bint PySlice_Check(object)
-    int PySlice_Unpack(object, Py_ssize_t *, Py_ssize_t *, Py_ssize_t *) except -1
+    int PySlice_Unpack(object, Py_ssize_t *, Py_ssize_t *, Py_ssize_t *) noexcept
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t *, Py_ssize_t *, Py_ssize_t) noexcept
 
 
@@ -38,7 +39,9 @@ cdef bint take_slice(part, int64_t extent, caterva_selection *selection, int axi
     cdef Py_ssize_t start, stop, step, count
     if extent > PY_SSIZE_T_MAX:
         return False
-    PySlice_Unpack(part, &start, &stop, &step)
+    if PySlice_Unpack(part, &start, &stop, &step) < 0:
+        PyErr_Clear()
+        return False
     count = PySlice_AdjustIndices(<Py_ssize_t>extent, &start, &stop, step)
     selection.start[axis] = start
     selection.count[axis] = count

@@ -20,7 +20,8 @@ from caterva.info import Info, compressed_info
 from caterva.meta import Meta, VLMeta
 from caterva.plain import PlainArray, plain
 from caterva.shapes import Shape
-from caterva.storage import MAX_THREADS, Home, Storage, inherit
+from caterva.storage import Home, Storage, as_cache_bytes, inherit
+from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
 
 __all__ = ["NDArray"]
@@ -143,6 +144,15 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     @nthreads.setter
     def nthreads(self, value: int) -> None:
         self._handle.nthreads = as_int(value, "nthreads", 1, MAX_THREADS)
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of recently decoded blocks that are kept for small reads; setting it forgets those there."""
+        return self._handle.cache_bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, value: int) -> None:
+        self._handle.cache_bytes = as_cache_bytes(value)
 
     @property
     def storage(self) -> str:
@@ -278,6 +288,10 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
 
     # ---------------------------------------------------------------- copies
 
+    def _keeps(self) -> dict[str, int]:
+        """Return what a handle has beyond the stored array."""
+        return {"nthreads": self.nthreads, "cache_bytes": self.cache_bytes}
+
     def _keywords(self) -> dict[str, Any]:
         """Return the keywords that a copy inherits."""
         first = next((slot for slot, number in enumerate(self._handle.filters) if number), len(self.filters))
@@ -291,7 +305,7 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
             "filtersmeta": self.filtersmeta[first:],
             "usedict": self._handle.use_dict,
             "splitmode": SplitMode(self._handle.split),
-            "nthreads": self.nthreads,
+            **self._keeps(),
         }
 
     def copy(self, dtype: npt.DTypeLike | None = None, **kwargs: Any) -> NDArray | PlainArray:
@@ -334,9 +348,9 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
         if self.urlpath is None:
-            return _from_bytes, (self.to_bytes(), self.nthreads)
+            return _from_bytes, (self.to_bytes(), self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self.nthreads)
+        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
@@ -354,14 +368,17 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
 NDArray.register(PlainArray)
 
 
-def _from_bytes(frame: Any, nthreads: int) -> NDArray:
-    array = NDArray(_core.ArrayHandle.from_bytes(frame))
-    array.nthreads = nthreads
+def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
+    for name, value in keeps.items():
+        setattr(array, name, value)
     return array
 
 
-def _open(path: str | bytes, mode: str | None, offset: int, nthreads: int) -> NDArray:
+def _from_bytes(frame: Any, keeps: dict[str, int]) -> NDArray:
+    return _keeping(NDArray(_core.ArrayHandle.from_bytes(frame)), keeps)
+
+
+def _open(path: str | bytes, mode: str | None, offset: int, keeps: dict[str, int]) -> NDArray:
     array = NDArray(handles.opened(path, mode, offset))
     array._offset = offset
-    array.nthreads = nthreads
-    return array
+    return _keeping(array, keeps)

@@ -56,7 +56,8 @@ typedef struct caterva_options {
     const void *fill_value;             /**< item_bytes bytes, or NULL */
     const blosc2_metalayer *metalayers; /**< the user's fixed ones, in order; geometry's own come on top */
     int metalayer_count;
-    int threads; /**< 1.. */
+    int threads;         /**< 1.. */
+    int64_t cache_bytes; /**< caterva_array_set_cache_bytes() */
 } caterva_options;
 
 /**

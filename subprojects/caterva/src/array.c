@@ -201,6 +201,7 @@ int caterva_array_create(const caterva_options *options, caterva_array **out)
     if (status == BLOSC2_OK) status = create_empty(options, &layout, dtype, &array);
     if (status < 0) return status;
     caterva_array_set_threads(array, options->threads);
+    caterva_array_set_cache_bytes(array, options->cache_bytes);
     status = fill(array, options);
     if (status < 0) {
         caterva_array_free(array);
