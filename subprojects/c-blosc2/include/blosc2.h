@@ -246,6 +246,14 @@ BLOSC2_API int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block,
                                          blosc2_workspace *workspace);
 
 /**
+ * Take blocks [first, stop) over from a builder that has encoded these alone, in a chunk of the same sizes and
+ * parameters: so that threads can share a chunk. What comes of it is what one builder would make that got the
+ * blocks in the same order. The chunk of `from` is spent.
+ */
+BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
+                                   blosc2_workspace *workspace);
+
+/**
  * End the chunk: all blocks are in.
  *
  * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.

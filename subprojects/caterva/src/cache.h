@@ -1,9 +1,10 @@
 /**
  * Recently decoded blocks of an array, up to a number of bytes, so that neighbouring small reads cost a copy.
  *
- * Blocks are found by chunk and block number. A reader pins the block that it copies from, so that no other one
- * takes its memory meanwhile; the oldest block that nobody has used lately makes room for a new one (the clock
- * algorithm). Any thread may find, claim, list and release; whoever changes the array drops what has changed.
+ * Blocks are found by chunk and block number. A reader pins the block that it copies from, so that no other
+ * one takes its memory meanwhile; the oldest block that nobody has used lately makes room for a new one (the
+ * clock algorithm). Any thread may find, claim, list and release; whoever changes the array drops what has
+ * changed.
  */
 #ifndef CAT_CACHE_H
 #define CAT_CACHE_H
@@ -19,9 +20,9 @@ typedef struct cat_slot {
     uint8_t *bytes; /* a block; owned, NULL until first used */
     int64_t chunk;
     int32_t block;
-    int32_t pins; /* readers at work */
-    bool listed;  /* can be found */
-    bool used;    /* found since the hand last passed */
+    int32_t pins;          /* readers at work */
+    bool listed;           /* can be found */
+    bool used;             /* found since the hand last passed */
     struct cat_slot *next; /* in the same bucket */
 } cat_slot;
 

@@ -17,9 +17,9 @@ typedef struct cat_lock {
 int cat_lock_init(cat_lock *lock);
 void cat_lock_deinit(cat_lock *lock);
 
-void cat_lock_share(cat_lock *lock); /**< for reading */
+void cat_lock_share(cat_lock *lock);     /**< for reading */
 bool cat_lock_try_share(cat_lock *lock); /**< the same, without waiting; false if that must be */
-void cat_lock_own(cat_lock *lock);   /**< for writing */
+void cat_lock_own(cat_lock *lock);       /**< for writing */
 void cat_lock_release(cat_lock *lock);
 
 #endif
