@@ -8,7 +8,9 @@
 
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry)
 {
+    cat_lock_own(&array->geometry_lock);
     array->geometry = *geometry;
+    cat_lock_release(&array->geometry_lock);
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
 }
 
@@ -17,11 +19,15 @@ static int init_locks(caterva_array *array)
     int status = cat_lock_init(&array->lock);
     if (status < 0) return status;
     status = cat_lock_init(&array->chunks);
-    if (status == BLOSC2_OK) {
-        status = cat_worker_pool_init(&array->workers);
-        if (status == BLOSC2_OK) return BLOSC2_OK;
-        cat_lock_deinit(&array->chunks);
-    }
+    if (status < 0) goto no_chunks;
+    status = cat_lock_init(&array->geometry_lock);
+    if (status < 0) goto no_geometry_lock;
+    status = cat_worker_pool_init(&array->workers);
+    if (status == BLOSC2_OK) return BLOSC2_OK;
+    cat_lock_deinit(&array->geometry_lock);
+no_geometry_lock:
+    cat_lock_deinit(&array->chunks);
+no_chunks:
     cat_lock_deinit(&array->lock);
     return status;
 }
@@ -54,6 +60,7 @@ void caterva_array_free(caterva_array *array)
     if (!array) return;
     cat_worker_pool_deinit(&array->workers);
     blosc2_schunk_free(array->schunk);
+    cat_lock_deinit(&array->geometry_lock);
     cat_lock_deinit(&array->chunks);
     cat_lock_deinit(&array->lock);
     free(array->dtype);
@@ -329,6 +336,13 @@ int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
 const caterva_geometry *caterva_array_geometry(const caterva_array *array)
 {
     return &array->geometry;
+}
+
+void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out)
+{
+    cat_lock_share(&array->geometry_lock);
+    *out = array->geometry;
+    cat_lock_release(&array->geometry_lock);
 }
 
 const char *caterva_array_dtype(const caterva_array *array)

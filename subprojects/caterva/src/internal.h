@@ -21,6 +21,7 @@ struct caterva_array {
     atomic_int threads;
     cat_lock lock;   /* readers and writers of the array */
     cat_lock chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
+    cat_lock geometry_lock; /* of `geometry` while it is copied in or out, and for nothing longer */
     cat_worker_pool workers;
 };
 
