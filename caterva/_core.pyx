@@ -226,7 +226,7 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
 # ---------------------------------------------------------------- arrays
 
 cdef class Owner:
-    """Owns a C array: it is released when the last call that uses it is over. So each call holds it by name."""
+    """Owns a C array: it is released when the last call that uses it is over, so calls hold it by name."""
 
     cdef caterva_array *array
     cdef object source
@@ -323,30 +323,34 @@ cdef class ArrayHandle:
 
     # ------------------------------------------------------------ properties
 
-    cdef caterva_geometry geometry(self) except *:
+    cdef int get_geometry(self, caterva_geometry *out) except -1:
         cdef Owner owner = self.own()
-        cdef caterva_geometry geometry
-        caterva_array_get_geometry(owner.array, &geometry)
-        return geometry
+        caterva_array_get_geometry(owner.array, out)
+        return 0
 
     @property
     def shape(self):
-        cdef caterva_geometry geometry = self.geometry()
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.shape[axis] for axis in range(geometry.ndim)])
 
     @property
     def chunks(self):
-        cdef caterva_geometry geometry = self.geometry()
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.chunks[axis] for axis in range(geometry.ndim)])
 
     @property
     def blocks(self):
-        cdef caterva_geometry geometry = self.geometry()
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.blocks[axis] for axis in range(geometry.ndim)])
 
     @property
     def itemsize(self):
-        return self.geometry().item_bytes
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return geometry.item_bytes
 
     @property
     def dtype(self):

@@ -91,12 +91,11 @@ CATERVA_API const blosc2_schunk *caterva_array_schunk(const caterva_array *array
 CATERVA_API int caterva_array_threads(const caterva_array *array);
 CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
 
-/** Items start, start + step, ... (count of them) on each axis. */
+/** Items start, start + step, ... (count of them) on each axis; all 0 beyond the array's axes. */
 typedef struct caterva_selection {
     int64_t start[CATERVA_MAX_NDIM]; /**< 0 <= start < shape where count > 0 */
     int64_t count[CATERVA_MAX_NDIM]; /**< >= 0 */
-    int64_t step[CATERVA_MAX_NDIM];  /**< not 0; any sign; start + (count - 1) * step within the shape; 0 beyond
-                                        the array's axes */
+    int64_t step[CATERVA_MAX_NDIM];  /**< not 0; any sign; start + (count - 1) * step within the shape */
 } caterva_selection;
 
 /**

@@ -6,11 +6,23 @@
 #include "internal.h"
 #include "metadata.h"
 
+/* Who asks for the shape must not wait for a long write under the array's lock, so the geometry has a lock of
+   its own. It is held for one copy: too short to sleep for. */
+static void geometry_enter(caterva_array *array)
+{
+    while (atomic_flag_test_and_set_explicit(&array->geometry_taken, memory_order_acquire)) continue;
+}
+
+static void geometry_leave(caterva_array *array)
+{
+    atomic_flag_clear_explicit(&array->geometry_taken, memory_order_release);
+}
+
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry)
 {
-    cat_lock_own(&array->geometry_lock);
+    geometry_enter(array);
     array->geometry = *geometry;
-    cat_lock_release(&array->geometry_lock);
+    geometry_leave(array);
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
 }
 
@@ -19,15 +31,11 @@ static int init_locks(caterva_array *array)
     int status = cat_lock_init(&array->lock);
     if (status < 0) return status;
     status = cat_lock_init(&array->chunks);
-    if (status < 0) goto no_chunks;
-    status = cat_lock_init(&array->geometry_lock);
-    if (status < 0) goto no_geometry_lock;
-    status = cat_worker_pool_init(&array->workers);
-    if (status == BLOSC2_OK) return BLOSC2_OK;
-    cat_lock_deinit(&array->geometry_lock);
-no_geometry_lock:
-    cat_lock_deinit(&array->chunks);
-no_chunks:
+    if (status == BLOSC2_OK) {
+        status = cat_worker_pool_init(&array->workers);
+        if (status == BLOSC2_OK) return BLOSC2_OK;
+        cat_lock_deinit(&array->chunks);
+    }
     cat_lock_deinit(&array->lock);
     return status;
 }
@@ -49,6 +57,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     array->dtype = text;
     array->schunk = schunk;
     array->committed = *geometry;
+    atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
     atomic_init(&array->threads, 1);
     *out = array;
@@ -60,7 +69,6 @@ void caterva_array_free(caterva_array *array)
     if (!array) return;
     cat_worker_pool_deinit(&array->workers);
     blosc2_schunk_free(array->schunk);
-    cat_lock_deinit(&array->geometry_lock);
     cat_lock_deinit(&array->chunks);
     cat_lock_deinit(&array->lock);
     free(array->dtype);
@@ -340,9 +348,9 @@ const caterva_geometry *caterva_array_geometry(const caterva_array *array)
 
 void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out)
 {
-    cat_lock_share(&array->geometry_lock);
+    geometry_enter(array);
     *out = array->geometry;
-    cat_lock_release(&array->geometry_lock);
+    geometry_leave(array);
 }
 
 const char *caterva_array_dtype(const caterva_array *array)
