@@ -95,7 +95,7 @@ cdef extern from "caterva.h":
     int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
                                   caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
-    const caterva_geometry *caterva_array_geometry(const caterva_array *array) noexcept nogil
+    void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
     int caterva_array_threads(const caterva_array *array) noexcept nogil

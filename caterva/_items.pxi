@@ -68,6 +68,7 @@ cdef bint parse_key(key, const caterva_geometry *geometry, Box *box) except -1:
     cdef Py_ssize_t n, count = len(<tuple>key) if is_tuple else 1
     cdef int axis = 0
     cdef bint taken, expanded = False, integers = True
+    memset(box, 0, sizeof(Box))
     for n in range(count):
         part = (<tuple>key)[n] if is_tuple else key
         if part is Ellipsis:
@@ -121,14 +122,13 @@ cdef class ArrayBase:
 
     def __getitem__(self, key):
         cdef Owner owner = self.handle.own()
-        cdef const caterva_geometry *geometry = caterva_array_geometry(owner.array)
+        cdef caterva_geometry geometry
         cdef Box box
-        if not parse_key(key, geometry, &box):
-            return self._general_item(key)
-        if geometry.item_bytes != self.dtype.itemsize:
+        caterva_array_get_geometry(owner.array, &geometry)
+        if not parse_key(key, &geometry, &box):
             return self._general_item(key)
         out = empty(kept_counts(geometry.ndim, &box), self.dtype)
-        read_box(owner, &box, out)
+        read_box(owner, &geometry, &box, out)
         if box.is_item and not self.is_opaque:
             return out[()]
         out = out.view(self.plain_type)
@@ -144,13 +144,12 @@ cdef tuple kept_counts(int ndim, const Box *box):
     return tuple([box.selection.count[axis] for axis in range(ndim) if box.kept[axis]])
 
 
-cdef int read_box(Owner owner, const Box *box, out) except -1:
+cdef int read_box(Owner owner, const caterva_geometry *geometry, const Box *box, out) except -1:
     """Read into a new array in C order."""
     cdef int64_t strides[16]
     cdef int64_t stride
     cdef int axis, status
     cdef Py_buffer view
-    cdef const caterva_geometry *geometry = caterva_array_geometry(owner.array)
     stride = geometry.item_bytes
     for axis in reversed(range(geometry.ndim)):
         strides[axis] = stride

@@ -123,6 +123,19 @@ BLOSC2_API const char *blosc2_codec_version(int codec);
 BLOSC2_API const char *blosc2_kernels_name(void);
 
 /**
+ * Names of the kernel tables built in, best first.
+ * @param names  Receives the first `max` of them, static strings; may be NULL if `max` is 0.
+ * @return How many there are.
+ */
+BLOSC2_API size_t blosc2_kernels_list(const char **names, size_t max);
+
+/** 1 if the table of that name is built in and this CPU can run it, else 0. */
+BLOSC2_API int blosc2_kernels_can_run(const char *name);
+
+/** Name and version of the compiler that made this library, e.g. "gcc 12.2.0"; static. */
+BLOSC2_API const char *blosc2_compiler(void);
+
+/**
  * Choose the kernel table, once per process: the one that the environment's CATERVA_ISA names, else
  * the best for this CPU. Later calls repeat the first result.
  * @return BLOSC2_OK, or BLOSC2_E_ARGUMENT when CATERVA_ISA names what cannot run here.

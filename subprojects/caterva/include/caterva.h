@@ -77,7 +77,11 @@ CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, i
 /** Release; a change that was begun is rolled back. NULL is fine. */
 CATERVA_API void caterva_array_free(caterva_array *array);
 
+/** The geometry, for callers that keep out who would change the array meanwhile. */
 CATERVA_API const caterva_geometry *caterva_array_geometry(const caterva_array *array);
+
+/** A copy of the geometry, whole even while another thread changes the array. Never waits for that thread. */
+CATERVA_API void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out);
 
 /** The "b2nd" dtype string; "" where the file has none. */
 CATERVA_API const char *caterva_array_dtype(const caterva_array *array);
@@ -96,7 +100,7 @@ CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
 CATERVA_API int64_t caterva_array_cache_bytes(caterva_array *array);
 CATERVA_API void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes);
 
-/** Items start, start + step, ... (count of them) on each axis. */
+/** Items start, start + step, ... (count of them) on each axis; all 0 beyond the array's axes. */
 typedef struct caterva_selection {
     int64_t start[CATERVA_MAX_NDIM]; /**< 0 <= start < shape where count > 0 */
     int64_t count[CATERVA_MAX_NDIM]; /**< >= 0 */

@@ -6,9 +6,23 @@
 #include "internal.h"
 #include "metadata.h"
 
+/* Who asks for the shape must not wait for a long write under the array's lock, so the geometry has a lock of
+   its own. It is held for one copy: too short to sleep for. */
+static void geometry_enter(caterva_array *array)
+{
+    while (atomic_flag_test_and_set_explicit(&array->geometry_taken, memory_order_acquire)) continue;
+}
+
+static void geometry_leave(caterva_array *array)
+{
+    atomic_flag_clear_explicit(&array->geometry_taken, memory_order_release);
+}
+
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry)
 {
+    geometry_enter(array);
     array->geometry = *geometry;
+    geometry_leave(array);
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
     cat_cache_reset(&array->cache, array->cache.bytes, array->layout.block_bytes);
 }
@@ -49,6 +63,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     array->schunk = schunk;
     array->cache.bytes = CATERVA_CACHE_BYTES;
     array->committed = *geometry;
+    atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
     atomic_init(&array->threads, 1);
     *out = array;
@@ -337,6 +352,13 @@ int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
 const caterva_geometry *caterva_array_geometry(const caterva_array *array)
 {
     return &array->geometry;
+}
+
+void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out)
+{
+    geometry_enter(array);
+    *out = array->geometry;
+    geometry_leave(array);
 }
 
 const char *caterva_array_dtype(const caterva_array *array)

@@ -16,6 +16,7 @@ struct caterva_array {
     blosc2_schunk *schunk; /* owned */
     char *dtype;           /* owned, NUL-terminated */
     caterva_geometry geometry;
+    atomic_flag geometry_taken; /* while `geometry` is copied in or out */
     cat_layout layout;          /* of `geometry` */
     caterva_geometry committed; /* what a rollback returns to */
     bool change_failed;         /* a write of the caller's change failed half-way: it must not be committed */

@@ -28,6 +28,9 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
                                d, count, start, step, limit + 1, shape[d]);
         }
     }
+    for (int d = ndim; d < CATERVA_MAX_NDIM; d++) {
+        if (selection->step[d]) return blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: not one of the %d", d, ndim);
+    }
     return BLOSC2_OK;
 }
 
