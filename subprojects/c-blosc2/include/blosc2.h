@@ -29,7 +29,9 @@ extern "C" {
 #define BLOSC2_API
 #endif
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) /* its printf may be that of Windows or of C99: the header of the C library says */
+#define BLOSC2_PRINTF(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#elif defined(__GNUC__)
 #define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define BLOSC2_PRINTF(text, first)
@@ -428,6 +430,19 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
  * Nested calls run on the caller alone.
  */
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
+
+/**
+ * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
+ * they ask. A thread must not take one lock twice, not even for reading.
+ */
+typedef struct blosc2_lock blosc2_lock;
+
+BLOSC2_API int blosc2_lock_create(blosc2_lock **out);
+BLOSC2_API void blosc2_lock_free(blosc2_lock *lock); /**< NULL is fine */
+
+BLOSC2_API void blosc2_lock_share(blosc2_lock *lock); /**< for reading */
+BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);   /**< for writing */
+BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
 
 #ifdef __cplusplus
 }

@@ -12,18 +12,19 @@ void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geomet
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
 }
 
-static int init_locks(caterva_array *array)
+static int create_locks(caterva_array *array)
 {
-    int status = cat_lock_init(&array->lock);
-    if (status < 0) return status;
-    status = cat_lock_init(&array->chunks);
-    if (status == BLOSC2_OK) {
-        status = cat_worker_pool_init(&array->workers);
-        if (status == BLOSC2_OK) return BLOSC2_OK;
-        cat_lock_deinit(&array->chunks);
-    }
-    cat_lock_deinit(&array->lock);
+    int status = blosc2_lock_create(&array->lock);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->chunks);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->workers.lock);
     return status;
+}
+
+static void free_locks(caterva_array *array)
+{
+    blosc2_lock_free(array->workers.lock);
+    blosc2_lock_free(array->chunks);
+    blosc2_lock_free(array->lock);
 }
 
 /** An array over `schunk`, which it owns then. */
@@ -32,8 +33,9 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 {
     caterva_array *array = calloc(1, sizeof *array);
     char *text = malloc(dtype_bytes + 1);
-    int status = array && text ? init_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
+    int status = array && text ? create_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
     if (status < 0) {
+        if (array) free_locks(array);
         free(array);
         free(text);
         return status;
@@ -52,10 +54,9 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 void caterva_array_free(caterva_array *array)
 {
     if (!array) return;
-    cat_worker_pool_deinit(&array->workers);
+    cat_worker_pool_empty(&array->workers);
     blosc2_schunk_free(array->schunk);
-    cat_lock_deinit(&array->chunks);
-    cat_lock_deinit(&array->lock);
+    free_locks(array);
     free(array->dtype);
     free(array);
 }

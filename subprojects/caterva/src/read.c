@@ -179,10 +179,10 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
 int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                        const int64_t *strides)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

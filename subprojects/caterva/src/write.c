@@ -153,14 +153,14 @@ static int build_blocks(const chunk_job *job)
 /** Build the new chunk, which the builder keeps. */
 static int build_chunk(chunk_job *job, const uint8_t **bytes, int32_t *cbytes)
 {
-    cat_lock *chunks = &job->write->array->chunks;
+    blosc2_lock *chunks = job->write->array->chunks;
     int status = BLOSC2_OK;
     if (!job->covered) { /* replacing another chunk would pull the view away */
-        cat_lock_share(chunks);
+        blosc2_lock_share(chunks);
         status = open_old(job);
     }
     if (status == BLOSC2_OK) status = build_blocks(job);
-    if (!job->covered) cat_lock_release(chunks);
+    if (!job->covered) blosc2_lock_release(chunks);
     if (status < 0) return status;
     return blosc2_builder_finish(job->worker->builder, bytes, cbytes, job->worker->workspace);
 }
@@ -186,9 +186,9 @@ static int write_chunk(void *context, int thread, int64_t index)
     lay_over_chunk(&job, index);
     status = build_chunk(&job, &bytes, &cbytes);
     if (status < 0) return status;
-    cat_lock_own(&array->chunks);
+    blosc2_lock_own(array->chunks);
     status = blosc2_schunk_set_chunk(array->schunk, job.part.number, bytes, cbytes);
-    cat_lock_release(&array->chunks);
+    blosc2_lock_release(array->chunks);
     return status;
 }
 
@@ -226,12 +226,12 @@ static int write_in_change(caterva_array *array, const caterva_selection *select
 int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
                         const int64_t *strides)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     int ndim = array->layout.ndim;
     int status = cat_selection_check(ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK && cat_selection_items(ndim, selection) > 0) {
         status = write_in_change(array, selection, in, strides);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
