@@ -9,7 +9,6 @@
 #ifndef CAT_CACHE_H
 #define CAT_CACHE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,8 +25,9 @@ typedef struct cat_slot {
     struct cat_slot *next; /* in the same bucket */
 } cat_slot;
 
+/** `{.lock = ...}` holds nothing; the lock is the owner's. */
 typedef struct cat_cache {
-    pthread_mutex_t lock;
+    blosc2_lock *lock;
     int64_t bytes; /* what the blocks may take; 0: no caching */
     int32_t block_bytes;
     int32_t slot_count, hand;
@@ -36,9 +36,8 @@ typedef struct cat_cache {
     cat_slot **buckets; /* bucket_mask + 1 of them */
 } cat_cache;
 
-/** An empty cache that holds nothing. @return BLOSC2_OK or BLOSC2_E_MEMORY. */
-int cat_cache_init(cat_cache *cache);
-void cat_cache_deinit(cat_cache *cache);
+/** Release all blocks. Nobody else may use the cache meanwhile. */
+void cat_cache_empty(cat_cache *cache);
 
 /** Drop all, and hold up to `bytes` bytes of blocks from now on. Nobody else may use the cache meanwhile. */
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes);

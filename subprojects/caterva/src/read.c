@@ -224,19 +224,19 @@ static bool copy_item(caterva_array *array, const caterva_selection *item, void 
 
 bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out)
 {
-    if (!cat_lock_try_share(&array->lock)) return false;
+    if (!blosc2_lock_try_share(array->lock)) return false;
     bool is_there = copy_item(array, item, out);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return is_there;
 }
 
 int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                        const int64_t *strides)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

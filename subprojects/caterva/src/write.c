@@ -183,13 +183,13 @@ static int build_slice(write_job *write, int64_t chunk, int64_t slice, int64_t w
     int status = get_worker(write, worker, &job.worker);
     if (status < 0) return status;
     lay_over_chunk(&job, chunk, slice);
-    cat_lock *chunks = &write->array->chunks;
+    blosc2_lock *chunks = write->array->chunks;
     if (!job.covered) { /* replacing another chunk would pull the view away */
-        cat_lock_share(chunks);
+        blosc2_lock_share(chunks);
         status = open_old(&job);
     }
     if (status == BLOSC2_OK) status = build_blocks(&job);
-    if (!job.covered) cat_lock_release(chunks);
+    if (!job.covered) blosc2_lock_release(chunks);
     return status;
 }
 
@@ -203,10 +203,10 @@ static int store_chunk(write_job *write, int64_t n, cat_worker *worker)
     cat_overlap_part(&write->chunks, n, &part);
     int status = blosc2_builder_finish(worker->builder, &bytes, &cbytes, worker->workspace);
     if (status < 0) return status;
-    cat_lock_own(&array->chunks);
+    blosc2_lock_own(array->chunks);
     status = blosc2_schunk_set_chunk(array->schunk, part.number, bytes, cbytes);
     cat_cache_drop(&array->cache, part.number);
-    cat_lock_release(&array->chunks);
+    blosc2_lock_release(array->chunks);
     return status;
 }
 
@@ -279,12 +279,12 @@ static int write_in_change(caterva_array *array, const caterva_selection *select
 int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
                         const int64_t *strides)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     int ndim = array->layout.ndim;
     int status = cat_selection_check(ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK && cat_selection_items(ndim, selection) > 0) {
         status = write_in_change(array, selection, in, strides);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
