@@ -12,7 +12,9 @@ cimport cython
 
 from caterva import errors
 
-from cpython.buffer cimport PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
@@ -137,8 +139,8 @@ cdef class Options:
     cdef list kept
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
-                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0,
-                  fill_value=None):
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes,
+                  int fill=0, fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
@@ -156,6 +158,7 @@ cdef class Options:
             options.cparams.filters[slot] = filters[slot]
             options.cparams.filters_meta[slot] = filtersmeta[slot]
         options.threads = nthreads
+        options.cache_bytes = cache_bytes
         self.take_fill(fill, fill_value)
         self.take_layers(meta)
 
@@ -429,6 +432,19 @@ cdef class ArrayHandle:
         cdef Owner owner = self.own()
         caterva_array_set_threads(owner.array, threads)
 
+    @property
+    def cache_bytes(self):
+        cdef Owner owner = self.own()
+        with nogil:
+            bytes = caterva_array_cache_bytes(owner.array)
+        return bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, int64_t bytes):
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_set_cache_bytes(owner.array, bytes)
+
     def stored_bytes(self):
         """Sum of the stored chunks' own sizes."""
         cdef Owner owner = self.own()
@@ -694,11 +710,4 @@ def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK
     return decode_view(&view, Workspace())
 
 
-# ---------------------------------------------------------------- the buffer protocol, refused
-
-cdef class NoBuffer:
-    """Base of compressed arrays: they have no memory to share, and say so."""
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] "
-                          "decompresses it")
+include "_items.pxi"

@@ -219,6 +219,12 @@ BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t blo
 BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
                                         blosc2_workspace *workspace);
 
+/**
+ * A block that the chunk holds as it is: no codec, no filter that moves bytes.
+ * @return Where its bytes lie in the chunk; NULL if it must be decoded, or is not right.
+ */
+BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 
@@ -332,6 +338,7 @@ BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk); /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);

@@ -24,6 +24,7 @@ void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geomet
     array->geometry = *geometry;
     geometry_leave(array);
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
+    cat_cache_reset(&array->cache, array->cache.bytes, array->layout.block_bytes);
 }
 
 static int init_locks(caterva_array *array)
@@ -31,11 +32,15 @@ static int init_locks(caterva_array *array)
     int status = cat_lock_init(&array->lock);
     if (status < 0) return status;
     status = cat_lock_init(&array->chunks);
-    if (status == BLOSC2_OK) {
-        status = cat_worker_pool_init(&array->workers);
-        if (status == BLOSC2_OK) return BLOSC2_OK;
-        cat_lock_deinit(&array->chunks);
-    }
+    if (status < 0) goto no_chunks;
+    status = cat_worker_pool_init(&array->workers);
+    if (status < 0) goto no_workers;
+    status = cat_cache_init(&array->cache);
+    if (status == BLOSC2_OK) return BLOSC2_OK;
+    cat_worker_pool_deinit(&array->workers);
+no_workers:
+    cat_lock_deinit(&array->chunks);
+no_chunks:
     cat_lock_deinit(&array->lock);
     return status;
 }
@@ -56,6 +61,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     text[dtype_bytes] = '\0';
     array->dtype = text;
     array->schunk = schunk;
+    array->cache.bytes = CATERVA_CACHE_BYTES;
     array->committed = *geometry;
     atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
@@ -67,6 +73,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 void caterva_array_free(caterva_array *array)
 {
     if (!array) return;
+    cat_cache_deinit(&array->cache);
     cat_worker_pool_deinit(&array->workers);
     blosc2_schunk_free(array->schunk);
     cat_lock_deinit(&array->chunks);
@@ -209,6 +216,7 @@ int caterva_array_create(const caterva_options *options, caterva_array **out)
     if (status == BLOSC2_OK) status = create_empty(options, &layout, dtype, &array);
     if (status < 0) return status;
     caterva_array_set_threads(array, options->threads);
+    caterva_array_set_cache_bytes(array, options->cache_bytes);
     status = fill(array, options);
     if (status < 0) {
         caterva_array_free(array);
@@ -371,4 +379,19 @@ int caterva_array_threads(const caterva_array *array)
 void caterva_array_set_threads(caterva_array *array, int threads)
 {
     atomic_store_explicit(&array->threads, threads < 1 ? 1 : threads, memory_order_relaxed);
+}
+
+int64_t caterva_array_cache_bytes(caterva_array *array)
+{
+    cat_lock_share(&array->lock);
+    int64_t bytes = array->cache.bytes;
+    cat_lock_release(&array->lock);
+    return bytes;
+}
+
+void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes)
+{
+    cat_lock_own(&array->lock);
+    cat_cache_reset(&array->cache, bytes < 0 ? 0 : bytes, array->layout.block_bytes);
+    cat_lock_release(&array->lock);
 }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "cache.h"
 #include "caterva.h"
 #include "lock.h"
 #include "overlap.h"
@@ -23,6 +24,7 @@ struct caterva_array {
     cat_lock lock;   /* readers and writers of the array */
     cat_lock chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
+    cat_cache cache; /* blocks of the state that readers see */
 };
 
 /** Threads of one call. */

@@ -23,6 +23,14 @@ void cat_lock_share(cat_lock *lock)
     pthread_mutex_unlock(&lock->door);
 }
 
+bool cat_lock_try_share(cat_lock *lock)
+{
+    if (pthread_mutex_trylock(&lock->door)) return false;
+    bool shared = pthread_rwlock_tryrdlock(&lock->room) == 0;
+    pthread_mutex_unlock(&lock->door);
+    return shared;
+}
+
 void cat_lock_own(cat_lock *lock)
 {
     pthread_mutex_lock(&lock->door);

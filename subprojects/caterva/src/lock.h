@@ -6,6 +6,7 @@
 #define CAT_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 typedef struct cat_lock {
     pthread_mutex_t door; /* a waiting writer holds it, so that new readers queue behind him */
@@ -17,6 +18,7 @@ int cat_lock_init(cat_lock *lock);
 void cat_lock_deinit(cat_lock *lock);
 
 void cat_lock_share(cat_lock *lock); /**< for reading */
+bool cat_lock_try_share(cat_lock *lock); /**< the same, without waiting; false if that must be */
 void cat_lock_own(cat_lock *lock);   /**< for writing */
 void cat_lock_release(cat_lock *lock);
 

@@ -188,6 +188,7 @@ static int write_chunk(void *context, int thread, int64_t index)
     if (status < 0) return status;
     cat_lock_own(&array->chunks);
     status = blosc2_schunk_set_chunk(array->schunk, job.part.number, bytes, cbytes);
+    cat_cache_drop(&array->cache, job.part.number);
     cat_lock_release(&array->chunks);
     return status;
 }
