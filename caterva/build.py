@@ -27,7 +27,7 @@ def build_info() -> dict[str, Any]:
           best first; ``kernels_runnable``: those of them that this CPU can run, which CATERVA_ISA may name;
         - ``platform``, ``pointer_bits`` and ``byte_order``, "little" or "big";
         - ``python``: implementation and version; ``free_threaded``: whether it was built to run without GIL;
-          ``limited_api``: whether the extension uses the stable ABI alone.
+          ``limited_api``: whether the extension uses the stable ABI alone; ``extension``: its file.
 
     Examples
     --------
@@ -51,4 +51,5 @@ def build_info() -> dict[str, Any]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
         "limited_api": _build_config.limited_api,
+        "extension": _core.__file__,
     }
