@@ -68,6 +68,7 @@ cdef bint parse_key(key, const caterva_geometry *geometry, Box *box) except -1:
     cdef Py_ssize_t n, count = len(<tuple>key) if is_tuple else 1
     cdef int axis = 0
     cdef bint taken, expanded = False, integers = True
+    memset(box, 0, sizeof(Box))
     for n in range(count):
         part = (<tuple>key)[n] if is_tuple else key
         if part is Ellipsis:
@@ -127,8 +128,6 @@ cdef class ArrayBase:
         cdef Box box
         caterva_array_get_geometry(owner.array, &geometry)
         if not parse_key(key, &geometry, &box):
-            return self._general_item(key)
-        if geometry.item_bytes != self.dtype.itemsize:
             return self._general_item(key)
         out = empty(kept_counts(geometry.ndim, &box), self.dtype)
         read_box(owner, &geometry, &box, out)

@@ -29,7 +29,9 @@ extern "C" {
 #define BLOSC2_API
 #endif
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) /* its printf may be that of Windows or of C99: the header of the C library says */
+#define BLOSC2_PRINTF(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#elif defined(__GNUC__)
 #define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define BLOSC2_PRINTF(text, first)
@@ -259,6 +261,14 @@ BLOSC2_API int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block,
                                          blosc2_workspace *workspace);
 
 /**
+ * Take blocks [first, stop) over from a builder that has encoded these alone, in a chunk of the same sizes
+ * and parameters: so that threads can share a chunk. What comes of it is what one builder would make that got
+ * the blocks in the same order. The chunk of `from` is spent.
+ */
+BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
+                                   blosc2_workspace *workspace);
+
+/**
  * End the chunk: all blocks are in.
  *
  * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.
@@ -338,7 +348,7 @@ BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
-BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk); /**< views point at stored chunks */
+BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
@@ -448,6 +458,20 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
  * Nested calls run on the caller alone.
  */
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
+
+/**
+ * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
+ * they ask. A thread must not take one lock twice, not even for reading.
+ */
+typedef struct blosc2_lock blosc2_lock;
+
+BLOSC2_API int blosc2_lock_create(blosc2_lock **out);
+BLOSC2_API void blosc2_lock_free(blosc2_lock *lock); /**< NULL is fine */
+
+BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
+BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
+BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
+BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
 
 #ifdef __cplusplus
 }

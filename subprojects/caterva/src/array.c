@@ -27,22 +27,21 @@ void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geomet
     cat_cache_reset(&array->cache, array->cache.bytes, array->layout.block_bytes);
 }
 
-static int init_locks(caterva_array *array)
+static int create_locks(caterva_array *array)
 {
-    int status = cat_lock_init(&array->lock);
-    if (status < 0) return status;
-    status = cat_lock_init(&array->chunks);
-    if (status < 0) goto no_chunks;
-    status = cat_worker_pool_init(&array->workers);
-    if (status < 0) goto no_workers;
-    status = cat_cache_init(&array->cache);
-    if (status == BLOSC2_OK) return BLOSC2_OK;
-    cat_worker_pool_deinit(&array->workers);
-no_workers:
-    cat_lock_deinit(&array->chunks);
-no_chunks:
-    cat_lock_deinit(&array->lock);
+    int status = blosc2_lock_create(&array->lock);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->chunks);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->workers.lock);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->cache.lock);
     return status;
+}
+
+static void free_locks(caterva_array *array)
+{
+    blosc2_lock_free(array->cache.lock);
+    blosc2_lock_free(array->workers.lock);
+    blosc2_lock_free(array->chunks);
+    blosc2_lock_free(array->lock);
 }
 
 /** An array over `schunk`, which it owns then. */
@@ -51,8 +50,10 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 {
     caterva_array *array = calloc(1, sizeof *array);
     char *text = malloc(dtype_bytes + 1);
-    int status = array && text ? init_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
+    int status =
+        array && text ? create_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
     if (status < 0) {
+        if (array) free_locks(array);
         free(array);
         free(text);
         return status;
@@ -73,11 +74,10 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 void caterva_array_free(caterva_array *array)
 {
     if (!array) return;
-    cat_cache_deinit(&array->cache);
-    cat_worker_pool_deinit(&array->workers);
+    cat_cache_empty(&array->cache);
+    cat_worker_pool_empty(&array->workers);
     blosc2_schunk_free(array->schunk);
-    cat_lock_deinit(&array->chunks);
-    cat_lock_deinit(&array->lock);
+    free_locks(array);
     free(array->dtype);
     free(array);
 }
@@ -383,15 +383,15 @@ void caterva_array_set_threads(caterva_array *array, int threads)
 
 int64_t caterva_array_cache_bytes(caterva_array *array)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int64_t bytes = array->cache.bytes;
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return bytes;
 }
 
 void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     cat_cache_reset(&array->cache, bytes < 0 ? 0 : bytes, array->layout.block_bytes);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
 }

@@ -7,14 +7,7 @@
 
 enum { MAX_SLOTS = 1 << 16 };
 
-int cat_cache_init(cat_cache *cache)
-{
-    *cache = (cat_cache){0};
-    if (pthread_mutex_init(&cache->lock, NULL)) return blosc2_fail(BLOSC2_E_MEMORY, "cannot make a lock");
-    return BLOSC2_OK;
-}
-
-static void free_slots(cat_cache *cache)
+void cat_cache_empty(cat_cache *cache)
 {
     for (int32_t i = 0; cache->slots && i < cache->slot_count; i++) free(cache->slots[i].bytes);
     free(cache->slots);
@@ -23,15 +16,9 @@ static void free_slots(cat_cache *cache)
     cache->buckets = NULL;
 }
 
-void cat_cache_deinit(cat_cache *cache)
-{
-    free_slots(cache);
-    pthread_mutex_destroy(&cache->lock);
-}
-
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes)
 {
-    free_slots(cache);
+    cat_cache_empty(cache);
     cache->bytes = bytes;
     cache->block_bytes = block_bytes;
     cache->slot_count = block_bytes > 0 ? (int32_t)cat_min_i64(bytes / block_bytes, MAX_SLOTS) : 0;
@@ -73,19 +60,19 @@ static void unlist(cat_cache *cache, cat_slot *slot)
 bool cat_cache_copy(cat_cache *cache, int64_t chunk, int32_t block, int64_t offset, void *out, size_t count)
 {
     if (cache->slot_count == 0) return false;
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     const cat_slot *slot = look_up(cache, chunk, block);
     if (slot) memcpy(out, slot->bytes + offset, count);
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
     return slot != NULL;
 }
 
 cat_slot *cat_cache_find(cat_cache *cache, int64_t chunk, int32_t block)
 {
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     cat_slot *slot = look_up(cache, chunk, block);
     if (slot) slot->pins++;
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
     return slot;
 }
 
@@ -95,7 +82,7 @@ static bool make_slots(cat_cache *cache)
     cache->slots = calloc((size_t)cache->slot_count, sizeof *cache->slots);
     cache->buckets = calloc((size_t)cache->bucket_mask + 1, sizeof(cat_slot *));
     if (cache->slots && cache->buckets) return true;
-    free_slots(cache);
+    cat_cache_empty(cache);
     return false;
 }
 
@@ -119,7 +106,7 @@ static cat_slot *take_slot(cat_cache *cache)
 cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block)
 {
     if (cache->slot_count == 0) return NULL;
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     cat_slot *slot = make_slots(cache) ? take_slot(cache) : NULL;
     if (slot && !slot->bytes) slot->bytes = malloc((size_t)cache->block_bytes);
     if (slot && !slot->bytes) slot = NULL;
@@ -129,35 +116,35 @@ cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block)
         slot->used = false;
         slot->pins = 1;
     }
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
     return slot;
 }
 
 void cat_cache_list(cat_cache *cache, cat_slot *slot)
 {
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     if (!look_up(cache, slot->chunk, slot->block)) { /* another thread may have been faster */
         cat_slot **bucket = bucket_of(cache, slot->chunk, slot->block);
         slot->next = *bucket;
         *bucket = slot;
         slot->listed = true;
     }
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
 }
 
 void cat_cache_release(cat_cache *cache, cat_slot *slot)
 {
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     slot->pins--;
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
 }
 
 void cat_cache_drop(cat_cache *cache, int64_t chunk)
 {
-    pthread_mutex_lock(&cache->lock);
+    blosc2_lock_own(cache->lock);
     for (int32_t i = 0; cache->slots && i < cache->slot_count; i++) {
         cat_slot *slot = &cache->slots[i];
         if (slot->listed && slot->chunk == chunk) unlist(cache, slot);
     }
-    pthread_mutex_unlock(&cache->lock);
+    blosc2_lock_release(cache->lock);
 }

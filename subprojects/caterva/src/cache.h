@@ -1,14 +1,14 @@
 /**
  * Recently decoded blocks of an array, up to a number of bytes, so that neighbouring small reads cost a copy.
  *
- * Blocks are found by chunk and block number. A reader pins the block that it copies from, so that no other one
- * takes its memory meanwhile; the oldest block that nobody has used lately makes room for a new one (the clock
- * algorithm). Any thread may find, claim, list and release; whoever changes the array drops what has changed.
+ * Blocks are found by chunk and block number. A reader pins the block that it copies from, so that no other
+ * one takes its memory meanwhile; the oldest block that nobody has used lately makes room for a new one (the
+ * clock algorithm). Any thread may find, claim, list and release; whoever changes the array drops what has
+ * changed.
  */
 #ifndef CAT_CACHE_H
 #define CAT_CACHE_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,14 +19,15 @@ typedef struct cat_slot {
     uint8_t *bytes; /* a block; owned, NULL until first used */
     int64_t chunk;
     int32_t block;
-    int32_t pins; /* readers at work */
-    bool listed;  /* can be found */
-    bool used;    /* found since the hand last passed */
+    int32_t pins;          /* readers at work */
+    bool listed;           /* can be found */
+    bool used;             /* found since the hand last passed */
     struct cat_slot *next; /* in the same bucket */
 } cat_slot;
 
+/** `{.lock = ...}` holds nothing; the lock is the owner's. */
 typedef struct cat_cache {
-    pthread_mutex_t lock;
+    blosc2_lock *lock;
     int64_t bytes; /* what the blocks may take; 0: no caching */
     int32_t block_bytes;
     int32_t slot_count, hand;
@@ -35,9 +36,8 @@ typedef struct cat_cache {
     cat_slot **buckets; /* bucket_mask + 1 of them */
 } cat_cache;
 
-/** An empty cache that holds nothing. @return BLOSC2_OK or BLOSC2_E_MEMORY. */
-int cat_cache_init(cat_cache *cache);
-void cat_cache_deinit(cat_cache *cache);
+/** Release all blocks. Nobody else may use the cache meanwhile. */
+void cat_cache_empty(cat_cache *cache);
 
 /** Drop all, and hold up to `bytes` bytes of blocks from now on. Nobody else may use the cache meanwhile. */
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes);

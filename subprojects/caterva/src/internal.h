@@ -7,7 +7,6 @@
 
 #include "cache.h"
 #include "caterva.h"
-#include "lock.h"
 #include "overlap.h"
 #include "shape.h"
 #include "worker.h"
@@ -21,8 +20,9 @@ struct caterva_array {
     caterva_geometry committed; /* what a rollback returns to */
     bool change_failed;         /* a write of the caller's change failed half-way: it must not be committed */
     atomic_int threads;
-    cat_lock lock;   /* readers and writers of the array */
-    cat_lock chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
+    blosc2_lock *lock; /* readers and writers of the array */
+    blosc2_lock
+        *chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
     cat_cache cache; /* blocks of the state that readers see */
 };

@@ -133,7 +133,8 @@ static void lay_piece(read_piece *piece, read_job *read, int64_t index)
     piece->numbers = NULL;
 }
 
-/** If the chunk repeats one item: lay that over its part, without a look at blocks. The first slice does it. */
+/** If the chunk repeats one item: lay that over its part, without a look at blocks. The first slice does it.
+ */
 static bool fill_part(const read_piece *piece)
 {
     static const int64_t still[CATERVA_MAX_NDIM];
@@ -178,8 +179,8 @@ static bool suits_cache(const read_job *job)
     const cat_layout *layout = &job->array->layout;
     int64_t blocks = 1; /* at most: blocks do not go on over the edge of a chunk */
     for (int d = 0; d < layout->ndim; d++) {
-        int64_t touched =
-            cat_run_tiles(&job->runs[d], layout->block[d]) + cat_run_tiles(&job->runs[d], layout->chunk[d]) - 1;
+        int64_t touched = cat_run_tiles(&job->runs[d], layout->block[d]) +
+                          cat_run_tiles(&job->runs[d], layout->chunk[d]) - 1;
         if (!cat_mul_i64(blocks, touched, &blocks)) return false;
     }
     return cat_cache_suits(&job->array->cache, blocks);
@@ -224,19 +225,19 @@ static bool copy_item(caterva_array *array, const caterva_selection *item, void 
 
 bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out)
 {
-    if (!cat_lock_try_share(&array->lock)) return false;
+    if (!blosc2_lock_try_share(array->lock)) return false;
     bool is_there = copy_item(array, item, out);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return is_there;
 }
 
 int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                        const int64_t *strides)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

@@ -28,8 +28,8 @@ static bool has(cat_cache *cache, int64_t chunk, int32_t block)
 
 static void what_was_listed_is_found(void)
 {
-    cat_cache cache;
-    CHECK_OK(cat_cache_init(&cache));
+    cat_cache cache = {0};
+    CHECK_OK(blosc2_lock_create(&cache.lock));
     CHECK(!put(&cache, 0, 0)); /* holds nothing yet */
     cat_cache_reset(&cache, 10 * BLOCK_BYTES + 99, BLOCK_BYTES);
     CHECK(!has(&cache, 0, 0));
@@ -39,26 +39,28 @@ static void what_was_listed_is_found(void)
     for (int32_t block = 0; block < 10; block++) CHECK(has(&cache, block / 4, block) == (block / 4 != 1));
     cat_cache_reset(&cache, cache.bytes, BLOCK_BYTES);
     CHECK(!has(&cache, 0, 0));
-    cat_cache_deinit(&cache);
+    cat_cache_empty(&cache);
+    blosc2_lock_free(cache.lock);
 }
 
 static void the_block_that_nobody_used_makes_room(void)
 {
-    cat_cache cache;
-    CHECK_OK(cat_cache_init(&cache));
+    cat_cache cache = {0};
+    CHECK_OK(blosc2_lock_create(&cache.lock));
     cat_cache_reset(&cache, 4 * BLOCK_BYTES, BLOCK_BYTES);
     CHECK(cat_cache_suits(&cache, 2) && !cat_cache_suits(&cache, 3));
     for (int32_t block = 0; block < 4; block++) CHECK(put(&cache, INT64_MAX / 32, block));
     for (int32_t block = 0; block < 4; block++) CHECK(block == 2 || has(&cache, INT64_MAX / 32, block));
     CHECK(put(&cache, 7, 0));
     CHECK(has(&cache, 7, 0) && !has(&cache, INT64_MAX / 32, 2) && has(&cache, INT64_MAX / 32, 3));
-    cat_cache_deinit(&cache);
+    cat_cache_empty(&cache);
+    blosc2_lock_free(cache.lock);
 }
 
 static void pinned_blocks_stay(void)
 {
-    cat_cache cache;
-    CHECK_OK(cat_cache_init(&cache));
+    cat_cache cache = {0};
+    CHECK_OK(blosc2_lock_create(&cache.lock));
     cat_cache_reset(&cache, 2 * BLOCK_BYTES, BLOCK_BYTES);
     CHECK(put(&cache, 0, 1));
     cat_slot *found = cat_cache_find(&cache, 0, 1), *claimed = cat_cache_claim(&cache, 0, 2);
@@ -70,13 +72,14 @@ static void pinned_blocks_stay(void)
     CHECK(put(&cache, 0, 3) && has(&cache, 0, 3));
     cat_cache_release(&cache, claimed); /* as after a failure: never listed */
     CHECK(put(&cache, 0, 4) && has(&cache, 0, 4));
-    cat_cache_deinit(&cache);
+    cat_cache_empty(&cache);
+    blosc2_lock_free(cache.lock);
 }
 
 static void a_block_listed_twice_is_there_once(void)
 {
-    cat_cache cache;
-    CHECK_OK(cat_cache_init(&cache));
+    cat_cache cache = {0};
+    CHECK_OK(blosc2_lock_create(&cache.lock));
     cat_cache_reset(&cache, 3 * BLOCK_BYTES, BLOCK_BYTES);
     cat_slot *a = cat_cache_claim(&cache, 5, 5), *b = cat_cache_claim(&cache, 5, 5);
     CHECK(a && b);
@@ -88,7 +91,8 @@ static void a_block_listed_twice_is_there_once(void)
     CHECK(has(&cache, 5, 5));
     cat_cache_drop(&cache, 5);
     CHECK(!has(&cache, 5, 5));
-    cat_cache_deinit(&cache);
+    cat_cache_empty(&cache);
+    blosc2_lock_free(cache.lock);
 }
 
 int main(void)

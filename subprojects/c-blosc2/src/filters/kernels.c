@@ -1,7 +1,6 @@
 /** The list of kernel tables, and the choice of one for this process. */
 #include "filters/kernels.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/checked.h"
 #include "blosc2.h"
 #include "cpu/cpu.h"
+#include "threads/os.h"
 
 /* Best first. A new instruction set: one file, one line here, one in meson.build. */
 static const b2_kernels *const TABLES[] = {
@@ -27,7 +27,7 @@ static const b2_kernels *const TABLES[] = {
     &b2_kernels_generic, /* last: needs nothing */
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static b2_once once = B2_ONCE_INIT;
 static const b2_kernels *chosen; /* set once; NULL if CATERVA_ISA asks for what cannot run */
 static char refusal[256];        /* then: the message */
 
@@ -66,13 +66,13 @@ static void choose_once(void)
 
 int blosc2_init(void)
 {
-    pthread_once(&once, choose_once);
+    b2_once_run(&once, choose_once);
     return chosen ? BLOSC2_OK : blosc2_fail(BLOSC2_E_ARGUMENT, "%s", refusal);
 }
 
 const b2_kernels *b2_kernels_get(void)
 {
-    pthread_once(&once, choose_once);
+    b2_once_run(&once, choose_once);
     return chosen ? chosen : &b2_kernels_generic;
 }
 
