@@ -67,19 +67,33 @@ cdef int check(int status) except -1:
 check(blosc2_init())
 
 
-def build_info():
-    """What this build consists of.
+# ---------------------------------------------------------------- what is built in: build.py
 
-    Returns
-    -------
-    dict
-        ``kernels``: the table of SIMD kernels in use; ``codecs``: name to version of the library at work.
-    """
-    codecs = {}
-    for codec in range(6):
-        if blosc2_codec_name(codec) != NULL:
-            codecs[blosc2_codec_name(codec).decode()] = blosc2_codec_version(codec).decode()
-    return {"kernels": blosc2_kernels_name().decode(), "codecs": codecs}
+def compiler():
+    """Name and version of the C libraries' compiler."""
+    return blosc2_compiler().decode()
+
+
+def codec_libraries():
+    """Name of each codec to name and version of the library that does its work."""
+    libraries = {BLOSC2_BLOSCLZ: "c-blosc2", BLOSC2_LZ4: "lz4", BLOSC2_LZ4HC: "lz4", BLOSC2_ZLIB: "zlib",
+                 BLOSC2_ZSTD: "zstd"}
+    found = {}
+    for codec, library in libraries.items():
+        version, _, other = blosc2_codec_version(codec).decode().partition(" ")
+        found[blosc2_codec_name(codec).decode()] = f"{other.strip('()') or library} {version}"
+    return found
+
+
+def kernel_tables():
+    """Names of the kernel tables: the one at work, those built in, those that can run here."""
+    cdef const char *names[32]
+    cdef size_t count = min(blosc2_kernels_list(names, 32), 32)
+    return {
+        "kernels": blosc2_kernels_name().decode(),
+        "kernels_built": [names[i].decode() for i in range(count)],
+        "kernels_runnable": [names[i].decode() for i in range(count) if blosc2_kernels_can_run(names[i])],
+    }
 
 
 # ---------------------------------------------------------------- arguments
@@ -139,8 +153,8 @@ cdef class Options:
     cdef list kept
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
-                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes, int fill=0,
-                  fill_value=None):
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes,
+                  int fill=0, fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)

@@ -211,8 +211,9 @@ static bool copy_item(caterva_array *array, const caterva_selection *item, void 
 {
     const cat_layout *layout = &array->layout;
     int64_t chunk = 0, block = 0, offset = 0;
+    if (layout->ndim < CATERVA_MAX_NDIM && item->step[layout->ndim]) return false; /* of more axes */
     for (int d = 0; d < layout->ndim; d++) {
-        if (item->start[d] < 0 || item->start[d] >= layout->shape[d]) return false;
+        if (item->step[d] == 0 || item->start[d] < 0 || item->start[d] >= layout->shape[d]) return false;
         int64_t in_array = item->start[d] / layout->chunk[d];
         int64_t in_chunk = item->start[d] % layout->chunk[d];
         chunk = chunk * layout->chunk_grid[d] + in_array;
