@@ -222,6 +222,15 @@ BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, 
                                         blosc2_workspace *workspace);
 
 /**
+ * Decode at least the first `bytes` bytes of a block, and no more of it than that where it is less work.
+ *
+ * @param bytes  1..blosc2_view_block_nbytes().
+ * @param out    Room for the whole block; undefined from `bytes` on.
+ */
+BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t bytes, void *out,
+                                         blosc2_workspace *workspace);
+
+/**
  * A block that the chunk holds as it is: no codec, no filter that moves bytes.
  * @return Where its bytes lie in the chunk; NULL if it must be decoded, or is not right.
  */
