@@ -295,17 +295,16 @@ cdef class ArrayHandle:
         return wrap(owner)
 
     @staticmethod
-    def open(path, int64_t offset, bint writable):
-        """Open a file or directory."""
+    def open(path, int64_t offset, int mode):
+        """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
         cdef bytes encoded = os.fsencode(path)
         cdef const char *c_path = encoded
         cdef Owner owner = Owner()
-        cdef blosc2_mode mode = <blosc2_mode>(1 if writable else 0)
         cdef int status
         if b"\0" in encoded:
             raise ValueError(f"path: {path!r} contains a NUL byte")
         with nogil:
-            status = caterva_array_open(c_path, offset, mode, &owner.array)
+            status = caterva_array_open(c_path, offset, <blosc2_mode>mode, &owner.array)
         check(status)
         return wrap(owner)
 

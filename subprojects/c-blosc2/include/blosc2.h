@@ -324,7 +324,12 @@ typedef struct blosc2_schunk_options {
  */
 BLOSC2_API int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **out);
 
-typedef enum blosc2_mode { BLOSC2_READ = 0, BLOSC2_UPDATE = 1 } blosc2_mode;
+typedef enum blosc2_mode {
+    BLOSC2_READ = 0,
+    BLOSC2_UPDATE = 1,
+    /** A file, read from where it is mapped: nobody may cut it meanwhile, or the process ends (SIGBUS). */
+    BLOSC2_READ_MAPPED = 2,
+} blosc2_mode;
 
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "blosc2.h"
 #include "io/io.h"
+#include "io/map.h"
 
 /** Most bytes of one transfer: network drives refuse large ones for want of system memory. */
 #define TRANSFER_BYTES ((size_t)1 << 26)
@@ -62,8 +63,8 @@ static int check_writable(const system_file *f)
 static int check_position(const system_file *f, int64_t position)
 {
     if (position >= 0) return BLOSC2_OK;
-    return blosc2_fail_io(BLOSC2_E_IO, EINVAL, f->path, "%s: offset %" PRId64 " (expected 0 or more)", f->path,
-                          position);
+    return blosc2_fail_io(BLOSC2_E_IO, EINVAL, f->path, "%s: offset %" PRId64 " (expected 0 or more)",
+                          f->path, position);
 }
 
 /* ------------------------------------------------------------------ opening */
@@ -99,7 +100,8 @@ static b2_path_kind kind_of(HANDLE handle)
 
 typedef enum reparse { REPARSE_NONE, REPARSE_LINK, REPARSE_OTHER } reparse;
 
-/** Symbolic links and junctions are links; the files that sync clients and archivers mark likewise are not. */
+/** Symbolic links and junctions are links; the files that sync clients and archivers mark likewise are not.
+ */
 static reparse reparse_of(HANDLE handle)
 {
     FILE_ATTRIBUTE_TAG_INFO info;
@@ -126,7 +128,8 @@ static int check_opened(const char *path, b2_open_mode mode, HANDLE *handle)
 {
     reparse mark = mode == B2_OPEN_READ_INSIDE ? reparse_of(*handle) : REPARSE_NONE;
     if (mark == REPARSE_LINK)
-        return blosc2_fail_io(BLOSC2_E_IO, ELOOP, path, "%s: cannot open: a symbolic link in a sparse frame", path);
+        return blosc2_fail_io(BLOSC2_E_IO, ELOOP, path, "%s: cannot open: a symbolic link in a sparse frame",
+                              path);
     if (mark == REPARSE_OTHER) { /* its content is behind the mark */
         CloseHandle(*handle);
         *handle = open_handle(path, GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
@@ -144,9 +147,10 @@ static int system_open(void *context, const char *path, b2_open_mode mode, b2_fi
     if (!f) return blosc2_fail(BLOSC2_E_MEMORY, "%s: cannot allocate a file", path);
     memcpy(f->path, path, path_bytes);
     f->writable = mode == B2_OPEN_UPDATE || mode == B2_OPEN_NEW;
-    f->handle = open_handle(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
-                            mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
-                            mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
+    f->handle =
+        open_handle(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
+                    mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
+                    mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
     int status = BLOSC2_OK;
     if (f->handle == INVALID_HANDLE_VALUE)
         status = fail_to_open(GetLastError(), path, mode);
@@ -239,7 +243,8 @@ static int system_truncate(void *context, b2_file *file, int64_t bytes)
     if (status == BLOSC2_OK) status = check_position(f, bytes);
     if (status < 0) return status;
     FILE_END_OF_FILE_INFO end = {.EndOfFile.QuadPart = bytes};
-    return check(SetFileInformationByHandle(f->handle, FileEndOfFileInfo, &end, sizeof end), f->path, "truncate");
+    return check(SetFileInformationByHandle(f->handle, FileEndOfFileInfo, &end, sizeof end), f->path,
+                 "truncate");
 }
 
 static int system_sync(void *context, b2_file *file)
@@ -250,7 +255,7 @@ static int system_sync(void *context, b2_file *file)
     return check(FlushFileBuffers(f->handle), f->path, "sync");
 }
 
-/** Nothing lies in memory: a file that is mapped cannot be cut, and a disk that fails ends the process. */
+/** Nothing lies in memory: that is io/mapped.c's, for those who ask for it. */
 static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int64_t position)
 {
     (void)context;
@@ -258,6 +263,28 @@ static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int
     (void)bytes;
     (void)position;
     return NULL;
+}
+
+int b2_map_file(b2_file *file, int64_t bytes, const uint8_t **out)
+{
+    const system_file *f = (const system_file *)file;
+    const void *view = NULL;
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    if ((uint64_t)bytes <= SIZE_MAX) {
+        HANDLE mapping = CreateFileMappingW(f->handle, NULL, PAGE_READONLY, 0, 0, NULL);
+        if (mapping) view = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, (size_t)bytes);
+        if (!view) error = GetLastError();
+        if (mapping) CloseHandle(mapping); /* the view holds it */
+    }
+    if (!view) return fail(error, f->path, "map");
+    *out = view;
+    return BLOSC2_OK;
+}
+
+void b2_unmap_file(const uint8_t *bytes, int64_t size)
+{
+    (void)size;
+    if (bytes) UnmapViewOfFile(bytes);
 }
 
 /* ------------------------------------------------------------------ names */
@@ -380,8 +407,8 @@ static int system_identity(void *context, const char *path, b2_identity *out)
     CloseHandle(handle);
     if (status < 0) return status;
     /* In units of 100 ns, since 1601: only compared. */
-    int64_t written = (int64_t)((uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 |
-                                info.ftLastWriteTime.dwLowDateTime);
+    int64_t written =
+        (int64_t)((uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 | info.ftLastWriteTime.dwLowDateTime);
     *out = (b2_identity){.device = info.dwVolumeSerialNumber,
                          .number = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow,
                          .bytes = (int64_t)((uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow),

@@ -76,33 +76,48 @@ int b2_windows_errno(DWORD error)
     case ERROR_INVALID_DRIVE:
     case ERROR_BAD_NETPATH:
     case ERROR_BAD_NET_NAME:
-    case ERROR_BAD_PATHNAME: return ENOENT;
+    case ERROR_BAD_PATHNAME:
+        return ENOENT;
     case ERROR_FILE_EXISTS:
-    case ERROR_ALREADY_EXISTS: return EEXIST;
+    case ERROR_ALREADY_EXISTS:
+        return EEXIST;
     case ERROR_ACCESS_DENIED:
     case ERROR_SHARING_VIOLATION:
     case ERROR_LOCK_VIOLATION:
     case ERROR_DELETE_PENDING:
     case ERROR_NETWORK_ACCESS_DENIED:
     case ERROR_PRIVILEGE_NOT_HELD:
-    case ERROR_VIRUS_INFECTED: return EACCES;
-    case ERROR_WRITE_PROTECT: return EROFS;
+    case ERROR_VIRUS_INFECTED:
+        return EACCES;
+    case ERROR_WRITE_PROTECT:
+        return EROFS;
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
-    case ERROR_DISK_QUOTA_EXCEEDED: return ENOSPC;
-    case ERROR_FILE_TOO_LARGE: return EFBIG;
-    case ERROR_DIR_NOT_EMPTY: return ENOTEMPTY;
-    case ERROR_DIRECTORY: return ENOTDIR;
-    case ERROR_NOT_SAME_DEVICE: return EXDEV;
-    case ERROR_FILENAME_EXCED_RANGE: return ENAMETOOLONG;
-    case ERROR_NO_UNICODE_TRANSLATION: return EILSEQ;
+    case ERROR_DISK_QUOTA_EXCEEDED:
+        return ENOSPC;
+    case ERROR_FILE_TOO_LARGE:
+        return EFBIG;
+    case ERROR_DIR_NOT_EMPTY:
+        return ENOTEMPTY;
+    case ERROR_DIRECTORY:
+        return ENOTDIR;
+    case ERROR_NOT_SAME_DEVICE:
+        return EXDEV;
+    case ERROR_FILENAME_EXCED_RANGE:
+        return ENAMETOOLONG;
+    case ERROR_NO_UNICODE_TRANSLATION:
+        return EILSEQ;
     case ERROR_INVALID_NAME:
     case ERROR_INVALID_PARAMETER:
-    case ERROR_NEGATIVE_SEEK: return EINVAL;
-    case ERROR_TOO_MANY_OPEN_FILES: return EMFILE;
+    case ERROR_NEGATIVE_SEEK:
+        return EINVAL;
+    case ERROR_TOO_MANY_OPEN_FILES:
+        return EMFILE;
     case ERROR_NOT_ENOUGH_MEMORY:
-    case ERROR_OUTOFMEMORY: return ENOMEM;
-    default: return EIO;
+    case ERROR_OUTOFMEMORY:
+        return ENOMEM;
+    default:
+        return EIO;
     }
 }
 
