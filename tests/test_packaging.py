@@ -124,6 +124,18 @@ def filled(text, entry):
     return re.sub(r"\$\{\{ matrix\.(\w+) \}\}", lambda found: entry[found[1]], text)
 
 
+@needs("check_jsonschema")
+def test_workflows_follow_the_schema_of_github(tmp_path):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, *WORKFLOWS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    wrong = tmp_path / "wrong.yml"
+    wrong.write_text(WORKFLOWS[0].read_text().replace("runs-on:", "runz-on:"))
+    done = subprocess.run([*command, wrong], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "'runs-on' is a required property" in done.stdout
+
+
 def test_the_three_workflows_are_there():
     assert [path.stem for path in WORKFLOWS] == ["benchmarks", "test", "wheels"]
 
