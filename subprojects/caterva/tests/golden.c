@@ -363,7 +363,7 @@ static void write_fills(output *out)
     for (size_t i = 0; i < sizeof value; i++) value[i] = (uint8_t)(i + 1);
     for (size_t s = 0; s < sizeof SIZES / sizeof *SIZES; s++) {
         for (int home = 0; home < 2; home++) {
-            caterva_options options = options_of(&FEW[1], SIZES[s], BLOSC2_ZSTD);
+            caterva_options options = options_of(&FEW[1], SIZES[s], BLOSC2_BLOSCLZ);
             char name[NAME_BYTES];
             options.fill = CATERVA_FILL_VALUE;
             options.fill_value = value;
