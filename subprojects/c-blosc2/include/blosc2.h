@@ -29,7 +29,9 @@ extern "C" {
 #define BLOSC2_API
 #endif
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) /* its printf may be that of Windows or of C99: the header of the C library says */
+#define BLOSC2_PRINTF(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#elif defined(__GNUC__)
 #define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define BLOSC2_PRINTF(text, first)
@@ -123,6 +125,19 @@ BLOSC2_API const char *blosc2_codec_version(int codec);
 BLOSC2_API const char *blosc2_kernels_name(void);
 
 /**
+ * Names of the kernel tables built in, best first.
+ * @param names  Receives the first `max` of them, static strings; may be NULL if `max` is 0.
+ * @return How many there are.
+ */
+BLOSC2_API size_t blosc2_kernels_list(const char **names, size_t max);
+
+/** 1 if the table of that name is built in and this CPU can run it, else 0. */
+BLOSC2_API int blosc2_kernels_can_run(const char *name);
+
+/** Name and version of the compiler that made this library, e.g. "gcc 12.2.0"; static. */
+BLOSC2_API const char *blosc2_compiler(void);
+
+/**
  * Choose the kernel table, once per process: the one that the environment's CATERVA_ISA names, else
  * the best for this CPU. Later calls repeat the first result.
  * @return BLOSC2_OK, or BLOSC2_E_ARGUMENT when CATERVA_ISA names what cannot run here.
@@ -206,6 +221,12 @@ BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t blo
 BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
                                         blosc2_workspace *workspace);
 
+/**
+ * A block that the chunk holds as it is: no codec, no filter that moves bytes.
+ * @return Where its bytes lie in the chunk; NULL if it must be decoded, or is not right.
+ */
+BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 
@@ -238,6 +259,14 @@ BLOSC2_API int blosc2_builder_encode_block(blosc2_builder *builder, int32_t bloc
  */
 BLOSC2_API int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blosc2_view *old,
                                          blosc2_workspace *workspace);
+
+/**
+ * Take blocks [first, stop) over from a builder that has encoded these alone, in a chunk of the same sizes
+ * and parameters: so that threads can share a chunk. What comes of it is what one builder would make that got
+ * the blocks in the same order. The chunk of `from` is spent.
+ */
+BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
+                                   blosc2_workspace *workspace);
 
 /**
  * End the chunk: all blocks are in.
@@ -295,7 +324,12 @@ typedef struct blosc2_schunk_options {
  */
 BLOSC2_API int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **out);
 
-typedef enum blosc2_mode { BLOSC2_READ = 0, BLOSC2_UPDATE = 1 } blosc2_mode;
+typedef enum blosc2_mode {
+    BLOSC2_READ = 0,
+    BLOSC2_UPDATE = 1,
+    /** A file, read from where it is mapped: nobody may cut it meanwhile, or the process ends (SIGBUS). */
+    BLOSC2_READ_MAPPED = 2,
+} blosc2_mode;
 
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
@@ -319,6 +353,7 @@ BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
@@ -428,6 +463,20 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
  * Nested calls run on the caller alone.
  */
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
+
+/**
+ * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
+ * they ask. A thread must not take one lock twice, not even for reading.
+ */
+typedef struct blosc2_lock blosc2_lock;
+
+BLOSC2_API int blosc2_lock_create(blosc2_lock **out);
+BLOSC2_API void blosc2_lock_free(blosc2_lock *lock); /**< NULL is fine */
+
+BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
+BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
+BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
+BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
 
 #ifdef __cplusplus
 }

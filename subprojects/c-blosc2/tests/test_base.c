@@ -1,5 +1,4 @@
 /** What everything stands on: integers in a stated byte order, arithmetic that tells, memory, messages. */
-#include <pthread.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -7,6 +6,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "check.h"
+#include "threads/os.h"
 
 static void test_byte_orders(void)
 {
@@ -66,11 +66,11 @@ static void test_buffers_grow_and_keep_their_content(void)
     b2_free(NULL);
 }
 
-static void *fail_elsewhere(void *unused)
+static b2_thread_result B2_THREAD_CALL fail_elsewhere(void *unused)
 {
     (void)unused;
     blosc2_fail(BLOSC2_E_CODEC, "another thread's");
-    return NULL;
+    return 0;
 }
 
 static void test_messages(void)
@@ -86,9 +86,9 @@ static void test_messages(void)
     CHECK(blosc2_last_os_error() == 0 && blosc2_last_path()[0] == '\0');
     b2_failure_restore(&kept);
     CHECK(!strcmp(blosc2_last_error(), "chunk 3: cannot read 7 bytes"));
-    pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, fail_elsewhere, NULL) == 0);
-    pthread_join(thread, NULL);
+    b2_thread thread;
+    CHECK(b2_thread_start(&thread, fail_elsewhere, NULL));
+    b2_thread_join(thread);
     CHECK(!strcmp(blosc2_last_error(), "chunk 3: cannot read 7 bytes"));
     for (int i = 0; i < 500; i++) blosc2_fail_within(BLOSC2_E_IO, "longer and longer %d", i);
     CHECK(strlen(blosc2_last_error()) < B2_MESSAGE_BYTES);

@@ -1,22 +1,25 @@
-/** The four tables of I/O. The system's is tested in a temporary directory, so this is for POSIX. */
+/** The four tables of I/O, the system's in a temporary directory. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef _WIN32
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#endif
 
 #include "base/checked.h"
 #include "base/memory.h"
 #include "check.h"
 #include "io/io.h"
+#include "scratch.h"
 
-static char directory[] = "/tmp/test_io.XXXXXX";
+static const char *directory;
 
 /** `name` inside of the temporary directory; valid for 8 calls. */
 static const char *at(const char *name)
 {
-    static char paths[8][128];
+    static char paths[8][SCRATCH_PATH_BYTES];
     static int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof paths[0], "%s/%s", directory, name);
@@ -116,7 +119,9 @@ static void test_system_reaches_large_offsets(void)
     b2_file *file = NULL;
     int64_t size = 0;
     char bytes[8];
-    CHECK_OK(io->open(io->context, at("sparse"), B2_OPEN_NEW, &file));
+    make_file(io, at("sparse"), "");
+    scratch_make_sparse(at("sparse"));
+    CHECK_OK(io->open(io->context, at("sparse"), B2_OPEN_UPDATE, &file));
     CHECK_OK(io->write(io->context, file, "last", 4, far));
     CHECK_OK(io->size(io->context, file, &size));
     CHECK(size == far + 4);
@@ -161,56 +166,6 @@ static void test_system_opens_as_asked(void)
     CHECK_OK(io->remove(io->context, path));
 }
 
-static void test_system_closes_descriptors_on_exec(void)
-{
-    const b2_io *io = b2_io_system();
-    b2_file *file = NULL;
-    int next = dup(0);
-    close(next);
-    CHECK_OK(io->open(io->context, at("exec"), B2_OPEN_NEW, &file));
-    CHECK((fcntl(next, F_GETFD) & FD_CLOEXEC) != 0);
-    io->close(io->context, file);
-    CHECK(fcntl(next, F_GETFD) < 0);
-    CHECK_OK(io->remove(io->context, at("exec")));
-}
-
-static void test_system_refuses_what_is_no_regular_file(void)
-{
-    const b2_io *io = b2_io_system();
-    const b2_open_mode modes[] = {B2_OPEN_READ, B2_OPEN_UPDATE, B2_OPEN_READ_INSIDE};
-    const char *pipe = at("pipe");
-    CHECK(mkfifo(pipe, 0600) == 0);
-    for (size_t i = 0; i < B2_COUNT(modes); i++) {
-        b2_file *file = NULL;
-        CHECK(io->open(io->context, directory, modes[i], &file) == BLOSC2_E_IO &&
-              failure_names(directory, EISDIR));
-        CHECK(io->open(io->context, pipe, modes[i], &file) == BLOSC2_E_IO && failure_names(pipe, EINVAL));
-        CHECK(strstr(blosc2_last_error(), "not a regular file"));
-        CHECK(io->open(io->context, "/dev/null", modes[i], &file) == BLOSC2_E_IO &&
-              failure_names("/dev/null", EINVAL));
-    }
-    CHECK(kind_of(io, pipe) == B2_PATH_OTHER && kind_of(io, "/dev/null") == B2_PATH_OTHER);
-    CHECK_OK(io->remove(io->context, pipe));
-}
-
-static void test_system_refuses_links_inside_of_frames(void)
-{
-    const b2_io *io = b2_io_system();
-    const char *link = at("link"), *target = at("target");
-    b2_file *file = NULL;
-    make_file(io, target, "content");
-    CHECK(symlink(target, link) == 0);
-    CHECK(file_has(io, link, "content"));
-    CHECK(io->open(io->context, link, B2_OPEN_READ_INSIDE, &file) == BLOSC2_E_IO &&
-          failure_names(link, ELOOP));
-    CHECK(strstr(blosc2_last_error(), "symbolic link"));
-    CHECK(kind_of(io, link) == B2_PATH_FILE);
-    CHECK_OK(io->remove(io->context, target));
-    CHECK(kind_of(io, link) == B2_PATH_NONE);
-    CHECK(io->open(io->context, link, B2_OPEN_NEW, &file) == BLOSC2_E_EXISTS); /* does not write through it */
-    CHECK_OK(io->remove(io->context, link));
-}
-
 static void test_system_renames_without_replacing(void)
 {
     const b2_io *io = b2_io_system();
@@ -227,11 +182,113 @@ static void test_system_renames_without_replacing(void)
     CHECK_OK(io->remove(io->context, from));
     CHECK(io->rename_new(io->context, from, to) == BLOSC2_E_NOT_FOUND && failure_names(from, ENOENT));
     CHECK(io->rename_over(io->context, from, to) == BLOSC2_E_NOT_FOUND && failure_names(from, ENOENT));
-    CHECK(symlink("nowhere", to) == 0); /* taken, though it leads nowhere */
-    make_file(io, from, "new");
-    CHECK(io->rename_new(io->context, from, to) == BLOSC2_E_EXISTS);
+}
+
+/** As a writer replaces what a reader is reading. */
+static void test_system_renames_open_files(void)
+{
+    const b2_io *io = b2_io_system();
+    const char *from = at("from"), *to = at("to");
+    b2_file *reader = NULL, *writer = NULL;
+    char bytes[3];
+    make_file(io, to, "old");
+    CHECK_OK(io->open(io->context, to, B2_OPEN_READ, &reader));
+    CHECK_OK(io->open(io->context, from, B2_OPEN_NEW, &writer));
+    CHECK_OK(io->write(io->context, writer, "new", 3, 0));
+    CHECK_OK(io->rename_over(io->context, from, to));
+    CHECK_OK(io->read(io->context, reader, bytes, 3, 0));
+    CHECK(memcmp(bytes, "old", 3) == 0 && file_has(io, to, "new"));
+    CHECK_OK(io->write(io->context, writer, "N", 1, 0)); /* under its new name */
+    CHECK(file_has(io, to, "New"));
+    CHECK_OK(io->rename_new(io->context, to, from));
+    io->close(io->context, writer);
+    io->close(io->context, reader);
     CHECK_OK(io->remove(io->context, from));
-    CHECK_OK(io->remove(io->context, to));
+}
+
+static void test_system_takes_long_and_foreign_names(void)
+{
+    static const char name[] = "gr\xc3\xb6\xc3\x9f" "e-\xe6\x95\xb0\xe7\xbb\x84-\xf0\x9f\x98\x80"; /* of 2, 3 and 4 bytes */
+    const b2_io *io = b2_io_system();
+    char path[SCRATCH_PATH_BYTES];
+    size_t lengths[20], depth = 0;
+    snprintf(path, sizeof path, "%s", directory);
+    for (; depth < B2_COUNT(lengths); depth++) {
+        lengths[depth] = strlen(path);
+        snprintf(path + lengths[depth], sizeof path - lengths[depth], "/%s", name);
+        if (depth + 1 < B2_COUNT(lengths)) CHECK_OK(io->make_directory(io->context, path));
+    }
+    CHECK(strlen(path) > 400); /* Windows' plain names end at 260 characters */
+    char moved[SCRATCH_PATH_BYTES];
+    snprintf(moved, sizeof moved, "%s.moved", path);
+    make_file(io, path, "content");
+    CHECK(file_has(io, path, "content"));
+    b2_identity before, after;
+    CHECK_OK(io->identity(io->context, path, &before));
+    CHECK_OK(io->rename_new(io->context, path, moved));
+    CHECK_OK(io->identity(io->context, moved, &after));
+    CHECK(before.device == after.device && before.number == after.number && before.bytes == after.bytes);
+    CHECK(before.seconds == after.seconds && before.nanoseconds == after.nanoseconds);
+    CHECK_OK(io->rename_over(io->context, moved, path));
+    CHECK(io->remove(io->context, moved) == BLOSC2_E_NOT_FOUND && failure_names(moved, ENOENT));
+    CHECK_OK(io->remove(io->context, path));
+    while (--depth > 0) {
+        path[lengths[depth]] = '\0';
+        CHECK_OK(io->sync_directory(io->context, path));
+        CHECK_OK(io->remove_directory(io->context, path));
+    }
+}
+
+static void test_system_identity_tells_files_and_writes(void)
+{
+    const b2_io *io = b2_io_system();
+    const char *one = at("one"), *other = at("other");
+    b2_identity a, b, again;
+    make_file(io, one, "content");
+    make_file(io, other, "content");
+    CHECK_OK(io->identity(io->context, one, &a));
+    CHECK_OK(io->identity(io->context, other, &b));
+    CHECK_OK(io->identity(io->context, one, &again));
+    CHECK(a.device == b.device && a.number != b.number && a.bytes == 7);
+    CHECK(a.number == again.number && a.seconds == again.seconds && a.nanoseconds == again.nanoseconds);
+    b2_file *file = NULL;
+    CHECK_OK(io->open(io->context, one, B2_OPEN_UPDATE, &file));
+    CHECK_OK(io->write(io->context, file, "longer content", 14, 0));
+    io->close(io->context, file);
+    CHECK_OK(io->identity(io->context, one, &again));
+    CHECK(a.number == again.number && again.bytes == 14);
+    CHECK_OK(io->remove(io->context, one));
+    CHECK_OK(io->remove(io->context, other));
+    CHECK(io->identity(io->context, one, &a) == BLOSC2_E_NOT_FOUND && failure_names(one, ENOENT));
+}
+
+static void test_temporary_names_lie_beside_the_path(void)
+{
+    char *name = b2_io_temporary_name("a/b.b2nd");
+    CHECK(name && strncmp(name, "a/b.b2nd.tmp-", 13) == 0);
+    b2_free(name);
+    b2_memory_fail_after(0);
+    CHECK(b2_io_temporary_name("a") == NULL);
+    b2_memory_fail_after(-1);
+}
+
+static void test_system_refuses_what_is_no_regular_file(void)
+{
+    static const b2_open_mode modes[] = {B2_OPEN_READ, B2_OPEN_UPDATE, B2_OPEN_READ_INSIDE};
+#ifdef _WIN32
+    static const char nothing[] = "NUL";
+#else
+    static const char nothing[] = "/dev/null";
+#endif
+    const b2_io *io = b2_io_system();
+    for (size_t i = 0; i < B2_COUNT(modes); i++) {
+        b2_file *file = NULL;
+        CHECK(io->open(io->context, directory, modes[i], &file) == BLOSC2_E_IO &&
+              failure_names(directory, EISDIR));
+        CHECK(io->open(io->context, nothing, modes[i], &file) == BLOSC2_E_IO && failure_names(nothing, EINVAL));
+        CHECK(strstr(blosc2_last_error(), "not a regular file"));
+    }
+    CHECK(kind_of(io, nothing) == B2_PATH_OTHER);
 }
 
 static void test_system_directories(void)
@@ -265,6 +322,57 @@ static void test_system_directories(void)
     CHECK_OK(io->sync_directory(c, directory));
 }
 
+#ifndef _WIN32 /* which has no descriptors, no named pipes among the files, and links for some users only */
+
+static void test_system_closes_descriptors_on_exec(void)
+{
+    const b2_io *io = b2_io_system();
+    b2_file *file = NULL;
+    int next = dup(0);
+    close(next);
+    CHECK_OK(io->open(io->context, at("exec"), B2_OPEN_NEW, &file));
+    CHECK((fcntl(next, F_GETFD) & FD_CLOEXEC) != 0);
+    io->close(io->context, file);
+    CHECK(fcntl(next, F_GETFD) < 0);
+    CHECK_OK(io->remove(io->context, at("exec")));
+}
+
+static void test_system_does_not_wait_for_pipes(void)
+{
+    static const b2_open_mode modes[] = {B2_OPEN_READ, B2_OPEN_UPDATE, B2_OPEN_READ_INSIDE};
+    const b2_io *io = b2_io_system();
+    const char *pipe = at("pipe");
+    CHECK(mkfifo(pipe, 0600) == 0);
+    for (size_t i = 0; i < B2_COUNT(modes); i++) {
+        b2_file *file = NULL;
+        CHECK(io->open(io->context, pipe, modes[i], &file) == BLOSC2_E_IO && failure_names(pipe, EINVAL));
+        CHECK(strstr(blosc2_last_error(), "not a regular file"));
+    }
+    CHECK(kind_of(io, pipe) == B2_PATH_OTHER);
+    CHECK_OK(io->remove(io->context, pipe));
+}
+
+static void test_system_refuses_links_inside_of_frames(void)
+{
+    const b2_io *io = b2_io_system();
+    const char *link = at("link"), *target = at("target");
+    b2_file *file = NULL;
+    make_file(io, target, "content");
+    CHECK(symlink(target, link) == 0);
+    CHECK(file_has(io, link, "content"));
+    CHECK(io->open(io->context, link, B2_OPEN_READ_INSIDE, &file) == BLOSC2_E_IO &&
+          failure_names(link, ELOOP));
+    CHECK(strstr(blosc2_last_error(), "symbolic link"));
+    CHECK(kind_of(io, link) == B2_PATH_FILE);
+    CHECK_OK(io->remove(io->context, target));
+    CHECK(kind_of(io, link) == B2_PATH_NONE);
+    CHECK(io->open(io->context, link, B2_OPEN_NEW, &file) == BLOSC2_E_EXISTS); /* does not write through it */
+    make_file(io, target, "new");
+    CHECK(io->rename_new(io->context, target, link) == BLOSC2_E_EXISTS); /* taken, though it leads nowhere */
+    CHECK_OK(io->remove(io->context, target));
+    CHECK_OK(io->remove(io->context, link));
+}
+
 static void test_system_reports_denied_access(void)
 {
     const b2_io *io = b2_io_system();
@@ -283,6 +391,8 @@ static void test_system_reports_denied_access(void)
     }
     CHECK_OK(io->remove(io->context, path));
 }
+
+#endif
 
 /* ------------------------------------------------------------------ memory */
 
@@ -480,9 +590,9 @@ static void test_failing_fails_from_the_nth_call_on(void)
             CHECK(failure_names(directory, EIO));
         }
         b2_io_failing_free(io);
-        unlink(at("f")); /* what the failure has left */
-        unlink(at("g"));
-        rmdir(at("d"));
+        scratch_remove(at("f")); /* what the failure has left */
+        scratch_remove(at("g"));
+        scratch_remove(at("d"));
     }
     b2_io_failing_free(NULL);
 }
@@ -503,23 +613,38 @@ static void test_failing_can_tear_a_write(void)
     b2_io_memory_free(memory);
 }
 
+/** Changes if a file is left open, where the system tells so. */
+static int next_descriptor(void)
+{
+#ifdef _WIN32
+    return 0;
+#else
+    int next = dup(0);
+    close(next);
+    return next;
+#endif
+}
+
 int main(void)
 {
-    if (!mkdtemp(directory)) {
-        perror(directory);
-        return 1;
-    }
-    int first = dup(0);
-    close(first);
+    directory = scratch_directory();
+    int first = next_descriptor();
     test_system_transfers();
     test_system_reaches_large_offsets();
     test_system_opens_as_asked();
-    test_system_closes_descriptors_on_exec();
     test_system_refuses_what_is_no_regular_file();
-    test_system_refuses_links_inside_of_frames();
     test_system_renames_without_replacing();
+    test_system_renames_open_files();
     test_system_directories();
+    test_system_takes_long_and_foreign_names();
+    test_system_identity_tells_files_and_writes();
+    test_temporary_names_lie_beside_the_path();
+#ifndef _WIN32
+    test_system_closes_descriptors_on_exec();
+    test_system_does_not_wait_for_pipes();
+    test_system_refuses_links_inside_of_frames();
     test_system_reports_denied_access();
+#endif
     test_memory_is_a_growing_file();
     test_memory_survives_failed_allocations();
     test_memory_has_no_names();
@@ -527,9 +652,8 @@ int main(void)
     test_source_is_read_only();
     test_failing_fails_from_the_nth_call_on();
     test_failing_can_tear_a_write();
-    int last = dup(0);
-    close(last);
-    CHECK(first == last);         /* no descriptor is left open */
-    CHECK(rmdir(directory) == 0); /* and no file */
+    CHECK(next_descriptor() == first);
+    CHECK(scratch_entries(directory) == 0); /* no file is left */
+    scratch_remove(directory);
     return check_result();
 }

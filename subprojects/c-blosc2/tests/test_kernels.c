@@ -1,23 +1,14 @@
 /** Every kernel table that this CPU runs gives the bytes of the generic one, and touches no other byte. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/checked.h"
 #include "check.h"
 #include "cpu/cpu.h"
 #include "filters/kernels.h"
+#include "guarded.h"
 
-enum { PAGE = 4096, ROOM = 36 * PAGE, CANARY = 0xa5, NEAR = 96 };
-
-/** Memory between two pages that cannot be touched. */
-static uint8_t *guarded(void)
-{
-    uint8_t *all = mmap(NULL, ROOM + 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED || mprotect(all, PAGE, PROT_NONE) || mprotect(all + PAGE + ROOM, PAGE, PROT_NONE))
-        abort();
-    return all + PAGE;
-}
+enum { ROOM = 3 * GUARD_BYTES, CANARY = 0xa5, NEAR = 96 };
 
 static uint8_t *in_room, *out_room, expected[ROOM];
 
@@ -124,10 +115,26 @@ static void check_table(const b2_kernels *table)
     }
 }
 
+static void test_the_public_list_is_that_of_the_tables(void)
+{
+    const b2_kernels *const *tables;
+    size_t count = b2_kernels_all(&tables);
+    const char *names[16] = {0};
+    CHECK(blosc2_kernels_list(NULL, 0) == count && blosc2_kernels_list(names, 16) == count && count <= 16);
+    for (size_t i = 0; i < count; i++) {
+        int can_run = (tables[i]->needs & ~b2_cpu_features()) == 0;
+        CHECK(strcmp(names[i], tables[i]->name) == 0 && blosc2_kernels_can_run(names[i]) == can_run);
+    }
+    CHECK(blosc2_kernels_can_run("generic") == 1 && blosc2_kernels_can_run(blosc2_kernels_name()) == 1);
+    CHECK(blosc2_kernels_can_run("abacus") == 0 && blosc2_kernels_can_run(NULL) == 0);
+    CHECK(strchr(blosc2_compiler(), ' ') != NULL);
+}
+
 int main(void)
 {
-    in_room = guarded();
-    out_room = guarded();
+    test_the_public_list_is_that_of_the_tables();
+    in_room = guarded(ROOM);
+    out_room = guarded(ROOM);
     fill(in_room, ROOM);
 
     const b2_kernels *const *tables;

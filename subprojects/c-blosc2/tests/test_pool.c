@@ -1,15 +1,16 @@
 /** blosc2_parallel_for(): every index once, failures carried, nested and concurrent callers, forks. */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#ifndef _WIN32
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#endif
 
 #include "base/checked.h"
+#include "base/compiler.h"
 #include "check.h"
+#include "pause.h"
+#include "threads/os.h"
 
 enum { COUNT = 10000, THREADS = 4 };
 
@@ -50,12 +51,6 @@ static void every_index_is_done_once(void)
             CHECK(t.sum == COUNTS[c] * (COUNTS[c] - 1) / 2 && sum == t.sum);
         }
     }
-}
-
-static void pause_briefly(long nanoseconds)
-{
-    struct timespec time = {0, nanoseconds};
-    nanosleep(&time, NULL);
 }
 
 /** Two threads meet, or give up after a while. */
@@ -133,11 +128,11 @@ static void nested_loops_run_alone(void)
     CHECK(calls == 1000);
 }
 
-static void *run_many_loops(void *argument)
+static b2_thread_result B2_THREAD_CALL run_many_loops(void *argument)
 {
     atomic_int *failures = argument;
     for (int round = 0; round < 200; round++) {
-        static _Thread_local tally t;
+        static B2_THREAD_LOCAL tally t;
         memset(&t, 0, sizeof t);
         t.threads = THREADS;
         int64_t count = round * 7 % 300;
@@ -147,16 +142,16 @@ static void *run_many_loops(void *argument)
         trouble bad = {.bad_index = round % 20};
         if (round % 10 == 0 && blosc2_parallel_for(3, 100, fail_at, &bad) != BLOSC2_E_CORRUPT) ++*failures;
     }
-    return NULL;
+    return 0;
 }
 
 static void concurrent_callers_do_not_disturb_each_other(void)
 {
-    pthread_t callers[6];
+    b2_thread callers[6];
     atomic_int failures = 0;
     for (size_t i = 0; i < B2_COUNT(callers); i++)
-        pthread_create(&callers[i], NULL, run_many_loops, &failures);
-    for (size_t i = 0; i < B2_COUNT(callers); i++) pthread_join(callers[i], NULL);
+        CHECK(b2_thread_start(&callers[i], run_many_loops, &failures));
+    for (size_t i = 0; i < B2_COUNT(callers); i++) b2_thread_join(callers[i]);
     CHECK(failures == 0);
 }
 
@@ -170,6 +165,10 @@ static void many_small_loops_are_fine(void)
     }
     CHECK(t.wrong_workers == 0);
 }
+
+/* ------------------------------------------------------------------ signals and forks */
+
+#ifndef _WIN32
 
 static int is_signal_blocked(void *context, int worker, int64_t index)
 {
@@ -223,7 +222,7 @@ static int use_pool_and_fork(void)
 
 static atomic_int stop_forking;
 
-static void *keep_pool_busy(void *argument)
+static b2_thread_result keep_pool_busy(void *argument)
 {
     (void)argument;
     static tally t;
@@ -236,11 +235,11 @@ static void children_have_a_pool_of_their_own(void)
 {
     CHECK(in_child(use_pool) == 0);
     CHECK(in_child(use_pool_and_fork) == 0);
-    pthread_t busy;
-    pthread_create(&busy, NULL, keep_pool_busy, NULL);
+    b2_thread busy;
+    CHECK(b2_thread_start(&busy, keep_pool_busy, NULL));
     for (int i = 0; i < 20; i++) CHECK(in_child(use_pool) == 0);
     stop_forking = 1;
-    pthread_join(busy, NULL);
+    b2_thread_join(busy);
     CHECK(use_pool() == 0);
 }
 
@@ -267,8 +266,11 @@ static void a_child_of_a_loop_ends_with_a_failure(void)
     CHECK(result == 0);
 }
 
+#endif
+
 int main(int argc, char **argv)
 {
+    (void)argc;
     (void)argv;
     every_index_is_done_once();
     two_threads_work_at_once();
@@ -276,10 +278,12 @@ int main(int argc, char **argv)
     nested_loops_run_alone();
     concurrent_callers_do_not_disturb_each_other();
     many_small_loops_are_fine();
+#ifndef _WIN32
     signals_are_left_to_the_program();
     if (argc == 1) { /* any argument: without forks, which ThreadSanitizer does not follow */
         children_have_a_pool_of_their_own();
         a_child_of_a_loop_ends_with_a_failure();
     }
+#endif
     return check_result();
 }

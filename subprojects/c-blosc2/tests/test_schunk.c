@@ -1,52 +1,24 @@
 /** Super-chunks in their four homes: changes, commits, metalayers, partial reads, and every I/O call failing
  * in turn. */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "check.h"
 #include "io/io.h"
 #include "schunk/schunk.h"
+#include "scratch.h"
 
 enum { CHUNK = 6000, BLOCK = 1000, COUNT = 5 };
 
-static char directory[64];
+static const char *directory;
 static blosc2_workspace *workspace;
 
 static const char *path_of(const char *name)
 {
-    static char path[128];
+    static char path[SCRATCH_PATH_BYTES];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     return path;
-}
-
-/* Number of entries in the test directory: temporary files would show. */
-static int entries(void)
-{
-    int count = 0;
-    DIR *stream = opendir(directory);
-    for (struct dirent *entry; (entry = readdir(stream));) count += entry->d_name[0] != '.';
-    closedir(stream);
-    return count;
-}
-
-static void remove_all(const char *path)
-{
-    DIR *stream = opendir(path);
-    if (!stream) {
-        unlink(path);
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        char inner[512];
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        remove_all(inner);
-    }
-    closedir(stream);
-    rmdir(path);
 }
 
 static blosc2_schunk_options options_of(blosc2_home home, const char *path)
@@ -164,7 +136,7 @@ static void test_life(blosc2_home home, const char *name)
     blosc2_schunk *schunk;
     CHECK_OK(blosc2_schunk_create(&options, &schunk));
     CHECK_OK(put(schunk, 1, 0));
-    if (on_disk) CHECK(access(path_of(name), F_OK) != 0); /* not there before it is whole */
+    if (on_disk) CHECK(!scratch_is_there(path_of(name))); /* not there before it is whole */
     CHECK_OK(blosc2_schunk_commit(schunk));
     CHECK(put(schunk, 2, 0) == BLOSC2_E_ARGUMENT); /* no change open */
 
@@ -340,8 +312,8 @@ static void test_every_call_can_fail(blosc2_home home)
             check_chunk(schunk, 4, 0);
             blosc2_schunk_free(schunk);
         }
-        remove_all(directory);
-        CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
+        scratch_remove(directory);
+        directory = scratch_directory();
         path = path_of("failing");
     }
     CHECK(status == BLOSC2_OK && failures > 10);
@@ -363,10 +335,10 @@ static void test_every_allocation_can_fail(void)
             check_chunk(schunk, 0, committed);
             blosc2_schunk_free(schunk);
         } else {
-            CHECK(access(path, F_OK) != 0);
+            CHECK(!scratch_is_there(path));
         }
-        CHECK(entries() == (committed >= 0)); /* nothing is left over */
-        unlink(path);
+        CHECK(scratch_entries(directory) == (committed >= 0)); /* nothing is left over */
+        scratch_remove(path);
     }
     CHECK(status == BLOSC2_OK && failures > 10);
 }
@@ -382,21 +354,21 @@ int main(void)
                  {BLOSC2_HOME_DIRECTORY, "b.b2frame"}};
     CHECK_OK(blosc2_init());
     CHECK_OK(blosc2_workspace_create(&workspace));
-    CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
+    directory = scratch_directory();
     for (size_t i = 0; i < 4; i++) test_life(homes[i].home, homes[i].name);
-    CHECK(entries() == 2);
-    remove_all(directory);
-    CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
+    CHECK(scratch_entries(directory) == 2);
+    scratch_remove(directory);
+    directory = scratch_directory();
     for (size_t i = 0; i < 4; i++) test_reset_and_append(homes[i].home, homes[i].name);
-    remove_all(directory);
-    CHECK(mkdtemp(strcpy(directory, "/tmp/test_schunk_XXXXXX")) != NULL);
+    scratch_remove(directory);
+    directory = scratch_directory();
     test_one_chunk_at_the_start();
     test_memory_stays_small();
     test_every_call_can_fail(BLOSC2_HOME_FILE);
     test_every_call_can_fail(BLOSC2_HOME_DIRECTORY);
     b2_memory_fail_after(-1);
     test_every_allocation_can_fail();
-    remove_all(directory);
+    scratch_remove(directory);
     blosc2_workspace_free(workspace);
     return check_result();
 }

@@ -42,16 +42,16 @@ int cat_change_leave(caterva_array *array, cat_change change, int status)
 
 int caterva_array_begin(caterva_array *array)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     int status = blosc2_schunk_begin(array->schunk);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
 
 int caterva_array_commit(caterva_array *array)
 {
     int status;
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     if (array->change_failed) {
         blosc2_schunk_rollback(array->schunk);
         return_to_committed(array);
@@ -59,32 +59,32 @@ int caterva_array_commit(caterva_array *array)
     } else {
         status = commit(array);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
 
 void caterva_array_rollback(caterva_array *array)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     if (blosc2_schunk_changing(array->schunk)) {
         blosc2_schunk_rollback(array->schunk);
         return_to_committed(array);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
 }
 
 int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int status = blosc2_schunk_to_bytes(array->schunk, bytes, size);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
 
 int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int status = blosc2_schunk_stored_bytes(array->schunk, bytes);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

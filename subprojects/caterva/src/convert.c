@@ -170,11 +170,11 @@ int caterva_array_copy(caterva_array *from, const caterva_options *options, cate
     caterva_options empty = *options;
     caterva_array *to = NULL;
     empty.fill = CATERVA_FILL_ZEROS; /* the source's fill value comes with its layers */
-    cat_lock_share(&from->lock);
+    blosc2_lock_share(from->lock);
     int status = check_shape(&from->geometry, &options->geometry);
     if (status == BLOSC2_OK) status = caterva_array_create(&empty, &to);
     if (status == BLOSC2_OK) status = copy_into(from, to);
-    cat_lock_release(&from->lock);
+    blosc2_lock_release(from->lock);
     if (status < 0) {
         caterva_array_free(to);
         return status;
@@ -344,8 +344,8 @@ static int squeeze(caterva_array *array)
 
 int caterva_array_squeeze(caterva_array *array)
 {
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     int status = squeeze(array);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

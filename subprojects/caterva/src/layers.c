@@ -7,12 +7,12 @@
 
 int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names, int *count)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int found = blosc2_schunk_layer_count(array->schunk, kind);
     caterva_name *list = malloc((size_t)found * sizeof *list + 1);
     for (int i = 0; i < found && list; i++)
         strncpy(list[i].text, blosc2_schunk_layer_name(array->schunk, kind, i), sizeof list[i].text);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     if (!list) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %d names", found);
     *names = list;
     *count = found;
@@ -27,11 +27,11 @@ void caterva_names_free(caterva_name *names)
 int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
                         int32_t *content_bytes)
 {
-    cat_lock_share(&array->lock);
+    blosc2_lock_share(array->lock);
     int index = blosc2_schunk_find_layer(array->schunk, kind, name);
     int status = index < 0 ? blosc2_fail(BLOSC2_E_NOT_FOUND, "metalayer \"%s\": not there", name)
                            : blosc2_schunk_layer_content(array->schunk, kind, index, content, content_bytes);
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
 
@@ -47,13 +47,13 @@ int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const 
     cat_change change;
     int status = check_name(kind, layer->name);
     if (status < 0) return status;
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     status = cat_change_enter(array, &change);
     if (status == BLOSC2_OK) {
         status = blosc2_schunk_set_layer(array->schunk, kind, layer);
         if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }
 
@@ -62,12 +62,12 @@ int caterva_array_delete_layer(caterva_array *array, const char *name)
     cat_change change;
     int status = check_name(BLOSC2_LAYER_VARIABLE, name);
     if (status < 0) return status;
-    cat_lock_own(&array->lock);
+    blosc2_lock_own(array->lock);
     status = cat_change_enter(array, &change);
     if (status == BLOSC2_OK) {
         status = blosc2_schunk_delete_layer(array->schunk, name);
         if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
     }
-    cat_lock_release(&array->lock);
+    blosc2_lock_release(array->lock);
     return status;
 }

@@ -42,31 +42,23 @@ static void destroy(cat_worker *worker)
     free(worker);
 }
 
-int cat_worker_pool_init(cat_worker_pool *pool)
-{
-    pool->first = NULL;
-    if (pthread_mutex_init(&pool->lock, NULL)) return blosc2_fail(BLOSC2_E_MEMORY, "cannot make a lock");
-    return BLOSC2_OK;
-}
-
-void cat_worker_pool_deinit(cat_worker_pool *pool)
+void cat_worker_pool_empty(cat_worker_pool *pool)
 {
     while (pool->first) {
         cat_worker *worker = pool->first;
         pool->first = worker->next;
         destroy(worker);
     }
-    pthread_mutex_destroy(&pool->lock);
 }
 
 int cat_crew_get(cat_crew *crew, int thread, cat_worker **out)
 {
     cat_worker **slot = &crew->workers[thread]; /* of this thread alone */
     if (!*slot) {
-        pthread_mutex_lock(&crew->pool->lock);
+        blosc2_lock_own(crew->pool->lock);
         *slot = crew->pool->first;
         if (*slot) crew->pool->first = (*slot)->next;
-        pthread_mutex_unlock(&crew->pool->lock);
+        blosc2_lock_release(crew->pool->lock);
     }
     int status = *slot ? BLOSC2_OK : create(slot);
     if (status == BLOSC2_OK) *out = *slot;
@@ -83,7 +75,7 @@ int cat_worker_need_builder(cat_worker *worker, const blosc2_cparams *cparams)
 
 void cat_crew_dismiss(cat_crew *crew)
 {
-    pthread_mutex_lock(&crew->pool->lock);
+    blosc2_lock_own(crew->pool->lock);
     for (int i = 0; i < CAT_MAX_THREADS; i++) {
         cat_worker *worker = crew->workers[i];
         if (!worker) continue;
@@ -91,5 +83,5 @@ void cat_crew_dismiss(cat_crew *crew)
         worker->next = crew->pool->first;
         crew->pool->first = worker;
     }
-    pthread_mutex_unlock(&crew->pool->lock);
+    blosc2_lock_release(crew->pool->lock);
 }

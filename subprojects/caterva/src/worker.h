@@ -5,7 +5,6 @@
 #ifndef CAT_WORKER_H
 #define CAT_WORKER_H
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,12 +34,12 @@ typedef struct cat_worker {
 
 /** Workers at rest. */
 typedef struct cat_worker_pool {
-    pthread_mutex_t lock;
+    blosc2_lock *lock; /* owned by who owns the pool */
     cat_worker *first;
 } cat_worker_pool;
 
-int cat_worker_pool_init(cat_worker_pool *pool);
-void cat_worker_pool_deinit(cat_worker_pool *pool);
+/** Release the workers; nobody else may use the pool. */
+void cat_worker_pool_empty(cat_worker_pool *pool);
 
 /** The workers of one call, taken from the pool when their thread first asks; `{.pool = ...}` is empty. */
 typedef struct cat_crew {

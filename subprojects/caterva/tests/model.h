@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "caterva.h"
 #include "check.h"
 #include "random.h"
+#include "scratch.h"
 
 enum { MODEL_MAX_NDIM = 4 };
 
@@ -202,6 +202,7 @@ static inline caterva_options random_options(void)
 {
     caterva_options options = {
         .geometry = random_geometry(), .dtype = "|V1", .threads = (int)random_in(1, 3)};
+    options.cache_bytes = random_in(0, 1) * random_in(0, 20000);
     options.cparams = random_cparams(options.geometry.item_bytes);
     return options;
 }
@@ -230,22 +231,6 @@ static inline model model_filled(const caterva_options *options)
     for (int i = 0; i < 3; i++) model_write(&m);
     CHECK_OK(caterva_array_commit(m.array));
     return m;
-}
-
-/** A new directory for files of a test; remove_scratch() removes it with all in it. */
-static inline const char *scratch_directory(void)
-{
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/caterva-test-XXXXXX");
-    need(mkdtemp(path));
-    return path;
-}
-
-static inline void remove_scratch(const char *path)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r %s", path);
-    if (system(command) != 0) abort();
 }
 
 #endif

@@ -1,10 +1,10 @@
 /** Arrays in every home: what was written is read, by any selection, now and after they are opened again. */
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "model.h"
+#include "threads/os.h"
 
-static char path[128];
+static char path[SCRATCH_PATH_BYTES];
 
 static int read_bytes(void *context, void *out, size_t bytes, int64_t position)
 {
@@ -51,7 +51,7 @@ static void random_writes_are_read(blosc2_home home, int round, const char *dire
     CHECK(array_is_right(&m, m.array)); /* zeros */
     model_write(&m);
     CHECK(array_is_right(&m, m.array)); /* own writes, before the commit */
-    if (on_disk) CHECK(access(path, F_OK) != 0);
+    if (on_disk) CHECK(!scratch_is_there(path));
     CHECK_OK(caterva_array_commit(m.array));
     if (on_disk) check_reopened(&m);
     for (int i = 0; i < 4; i++) {
@@ -256,7 +256,7 @@ typedef struct contest {
 enum { CONTEST_ITEMS = 40 * 30 };
 
 /** Each write sets all items to one number, so a reader must see one number. */
-static void *read_all(void *context)
+static b2_thread_result B2_THREAD_CALL read_all(void *context)
 {
     contest *c = context;
     caterva_selection all = whole(caterva_array_geometry(c->array));
@@ -268,7 +268,7 @@ static void *read_all(void *context)
             if (items[i] != items[0]) atomic_fetch_add(&c->torn, 1);
         }
     }
-    return NULL;
+    return 0;
 }
 
 static void readers_see_whole_writes(void)
@@ -280,8 +280,8 @@ static void readers_see_whole_writes(void)
     contest c = {0};
     CHECK_OK(caterva_array_create(&options, &c.array));
     CHECK_OK(caterva_array_commit(c.array));
-    pthread_t readers[3];
-    for (int i = 0; i < 3; i++) pthread_create(&readers[i], NULL, read_all, &c);
+    b2_thread readers[3];
+    for (int i = 0; i < 3; i++) CHECK(b2_thread_start(&readers[i], read_all, &c));
     caterva_selection all = whole(&options.geometry);
     int64_t still[2] = {0, 0};
     for (uint16_t number = 1; number <= 60; number++) {
@@ -289,7 +289,7 @@ static void readers_see_whole_writes(void)
         caterva_array_set_threads(c.array, 1 + number % 3);
     }
     atomic_store(&c.over, true);
-    for (int i = 0; i < 3; i++) pthread_join(readers[i], NULL);
+    for (int i = 0; i < 3; i++) b2_thread_join(readers[i]);
     CHECK(atomic_load(&c.torn) == 0);
     caterva_array_free(c.array);
 }
@@ -307,6 +307,6 @@ int main(void)
     wrong_arguments_are_refused();
     wrong_selections_are_refused();
     readers_see_whole_writes();
-    remove_scratch(directory);
+    scratch_remove(directory);
     return check_result();
 }

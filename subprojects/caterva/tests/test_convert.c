@@ -2,7 +2,7 @@
 #include "model.h"
 
 static const char *directory;
-static char path[128];
+static char path[SCRATCH_PATH_BYTES];
 
 /** Options for a copy: the source's shape, all else anew. */
 static caterva_options copy_options(const caterva_options *from, int round)
@@ -203,6 +203,6 @@ int main(void)
     another_shape_is_refused();
     for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, NO_PADDING);
     for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, ANY_PADDING);
-    remove_scratch(directory);
+    scratch_remove(directory);
     return check_result();
 }

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/failure.h"
 #include "blosc2.h"
 
-static _Thread_local b2_failure last;
+static B2_THREAD_LOCAL b2_failure last;
 
 int blosc2_fail(int status, const char *format, ...)
 {

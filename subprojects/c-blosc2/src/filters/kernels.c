@@ -1,7 +1,6 @@
 /** The list of kernel tables, and the choice of one for this process. */
 #include "filters/kernels.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,13 @@
 #include "base/checked.h"
 #include "blosc2.h"
 #include "cpu/cpu.h"
+#include "threads/os.h"
 
 /* Best first. A new instruction set: one file, one line here, one in meson.build. */
 static const b2_kernels *const TABLES[] = {
+#ifdef B2_HAVE_AVX512
+    &b2_kernels_avx512,
+#endif
 #ifdef B2_HAVE_AVX2
     &b2_kernels_avx2,
 #endif
@@ -24,7 +27,7 @@ static const b2_kernels *const TABLES[] = {
     &b2_kernels_generic, /* last: needs nothing */
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static b2_once once = B2_ONCE_INIT;
 static const b2_kernels *chosen; /* set once; NULL if CATERVA_ISA asks for what cannot run */
 static char refusal[256];        /* then: the message */
 
@@ -63,19 +66,30 @@ static void choose_once(void)
 
 int blosc2_init(void)
 {
-    pthread_once(&once, choose_once);
+    b2_once_run(&once, choose_once);
     return chosen ? BLOSC2_OK : blosc2_fail(BLOSC2_E_ARGUMENT, "%s", refusal);
 }
 
 const b2_kernels *b2_kernels_get(void)
 {
-    pthread_once(&once, choose_once);
+    b2_once_run(&once, choose_once);
     return chosen ? chosen : &b2_kernels_generic;
 }
 
 const char *blosc2_kernels_name(void)
 {
     return b2_kernels_get()->name;
+}
+
+size_t blosc2_kernels_list(const char **names, size_t max)
+{
+    for (size_t i = 0; i < B2_COUNT(TABLES) && i < max; i++) names[i] = TABLES[i]->name;
+    return B2_COUNT(TABLES);
+}
+
+int blosc2_kernels_can_run(const char *name)
+{
+    return name && choose(name, b2_cpu_features()) != NULL;
 }
 
 size_t b2_kernels_all(const b2_kernels *const **tables)

@@ -291,6 +291,8 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     if (kind == B2_PATH_DIRECTORY) {
         schunk->home = BLOSC2_HOME_DIRECTORY;
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
+        if (io == &schunk->mapped_io)
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "a directory cannot be mapped: its chunks are files each");
         return open_sparse(io, schunk);
     }
     frame_file frame = {.io = io, .offset = offset};
@@ -302,13 +304,17 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
 
 int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out)
 {
-    if (offset < 0 || (offset > 0 && mode != BLOSC2_READ))
+    if (offset < 0 || (offset > 0 && mode == BLOSC2_UPDATE))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
                            (long long)offset);
     blosc2_schunk *schunk;
     int status = b2_schunk_new(BLOSC2_HOME_FILE, path, &schunk);
     if (status < 0) return status;
-    schunk->mode = mode;
+    schunk->mode = mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
+    if (mode == BLOSC2_READ_MAPPED) {
+        b2_io_mapped(&schunk->mapped_io);
+        schunk->io = &schunk->mapped_io;
+    }
     status = open_path(schunk, offset);
     if (status < 0) {
         blosc2_schunk_free(schunk);

@@ -10,21 +10,18 @@
  * lock may be held by a thread that is gone. The list is short: one entry for each thread that is in
  * blosc2_parallel_for().
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "base/checked.h"
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "blosc2.h"
+#include "threads/os.h"
 
 enum {
     MAX_THREADS = 256,
-    MIN_STACK_BYTES = 1 << 20, /* some C libraries give threads 128 KiB, too little for codecs */
     MESSAGE_BYTES = 1024,
     PATH_BYTES = 4096,
 };
@@ -49,20 +46,20 @@ typedef struct parallel_loop {
     int busy;    /* threads of the pool that are in */
     failure first;
     struct parallel_loop *below; /* next on the list */
-    pthread_cond_t is_idle;      /* busy has become 0 */
+    b2_condition is_idle;        /* busy has become 0 */
 } parallel_loop;
 
 typedef struct thread_pool {
-    pid_t pid; /* whose threads these are */
-    pthread_mutex_t lock;
-    pthread_cond_t has_work;
+    long pid; /* whose threads these are */
+    b2_mutex lock;
+    b2_condition has_work;
     parallel_loop *loops;
     int threads;
 } thread_pool;
 
 static _Atomic(thread_pool *) current;
-static pthread_once_t fork_handler_once = PTHREAD_ONCE_INIT;
-static _Thread_local bool is_inside; /* this thread works for a loop: nested ones run alone */
+static b2_once fork_handler_once = B2_ONCE_INIT;
+static B2_THREAD_LOCAL bool is_inside; /* this thread works for a loop: nested ones run alone */
 
 /* ------------------------------------------------------------------ working at a loop */
 
@@ -76,14 +73,14 @@ static bool is_lost(const thread_pool *pool)
 static void report(thread_pool *pool, parallel_loop *loop, int status)
 {
     if (is_lost(pool)) return;
-    pthread_mutex_lock(&pool->lock);
+    b2_mutex_lock(&pool->lock);
     if (loop->first.status == BLOSC2_OK) {
         loop->first.status = status;
         loop->first.os_error = blosc2_last_os_error();
         snprintf(loop->first.message, sizeof loop->first.message, "%s", blosc2_last_error());
         snprintf(loop->first.path, sizeof loop->first.path, "%s", blosc2_last_path());
     }
-    pthread_mutex_unlock(&pool->lock);
+    b2_mutex_unlock(&pool->lock);
 }
 
 /** Take indices until none is left; a failure takes all that are left away. */
@@ -122,56 +119,36 @@ static parallel_loop *find_seat(const thread_pool *pool)
     return NULL;
 }
 
-static void *run_thread(void *argument)
+static b2_thread_result B2_THREAD_CALL run_thread(void *argument)
 {
     thread_pool *pool = argument;
-    pthread_mutex_lock(&pool->lock);
+    b2_mutex_lock(&pool->lock);
     for (;;) {
         parallel_loop *loop = find_seat(pool);
         if (!loop) {
-            pthread_cond_wait(&pool->has_work, &pool->lock);
+            b2_condition_wait(&pool->has_work, &pool->lock);
             continue;
         }
         loop->seats--;
         loop->busy++;
         int worker = loop->members++;
-        pthread_mutex_unlock(&pool->lock);
+        b2_mutex_unlock(&pool->lock);
         work_at(pool, loop, worker);
-        pthread_mutex_lock(&pool->lock);
-        if (--loop->busy == 0) pthread_cond_signal(&loop->is_idle);
+        b2_mutex_lock(&pool->lock);
+        if (--loop->busy == 0) b2_condition_wake_one(&loop->is_idle);
     }
-    return NULL;
-}
-
-/** All signals are for the program's own threads, but those that tell of a fault in the thread itself. */
-static void block_signals(sigset_t *old)
-{
-    static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (size_t i = 0; i < B2_COUNT(FAULTS); i++) sigdelset(&blocked, FAULTS[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, old);
+    return 0;
 }
 
 /** Start threads until there are `wanted`. It is no failure if the system has no more: there are others, or
  * the caller. */
 static void grow(thread_pool *pool, int wanted)
 {
-    if (pool->threads >= wanted) return;
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes) != 0) return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    size_t stack_bytes;
-    if (pthread_attr_getstacksize(&attributes, &stack_bytes) == 0 && stack_bytes < MIN_STACK_BYTES) {
-        pthread_attr_setstacksize(&attributes, MIN_STACK_BYTES);
-    }
-    sigset_t old;
-    block_signals(&old); /* inherited by the new threads */
-    pthread_t thread;
-    while (pool->threads < wanted && pthread_create(&thread, &attributes, run_thread, pool) == 0)
+    b2_thread thread;
+    while (pool->threads < wanted && b2_thread_start(&thread, run_thread, pool)) {
+        b2_thread_detach(thread);
         pool->threads++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attributes);
+    }
 }
 
 /* ------------------------------------------------------------------ the pool of this process */
@@ -183,48 +160,48 @@ static void forget_pool(void)
 
 static void handle_forks(void)
 {
-    pthread_atfork(NULL, NULL, forget_pool);
+    b2_after_fork(forget_pool);
 }
 
 /** The pool; NULL if memory is short. The number of the process finds forks that bypass the C library. */
 static thread_pool *get_pool(void)
 {
-    pthread_once(&fork_handler_once, handle_forks);
+    b2_once_run(&fork_handler_once, handle_forks);
     thread_pool *old = atomic_load(&current);
-    if (old && old->pid == getpid()) return old;
+    if (old && old->pid == b2_process_id()) return old;
 
     thread_pool *fresh = b2_calloc(sizeof *fresh);
     if (!fresh) return NULL;
-    fresh->pid = getpid();
-    pthread_mutex_init(&fresh->lock, NULL);
-    pthread_cond_init(&fresh->has_work, NULL);
+    fresh->pid = b2_process_id();
+    b2_mutex_init(&fresh->lock);
+    b2_condition_init(&fresh->has_work);
     if (atomic_compare_exchange_strong(&current, &old, fresh)) return fresh;
-    pthread_cond_destroy(&fresh->has_work); /* another thread was faster */
-    pthread_mutex_destroy(&fresh->lock);
+    b2_condition_deinit(&fresh->has_work); /* another thread was faster */
+    b2_mutex_deinit(&fresh->lock);
     b2_free(fresh);
     return old;
 }
 
 static void put_on_list(thread_pool *pool, parallel_loop *loop)
 {
-    pthread_mutex_lock(&pool->lock);
+    b2_mutex_lock(&pool->lock);
     int helpers = loop->seats;
     grow(pool, helpers);
     loop->below = pool->loops;
     pool->loops = loop;
-    for (int i = 0; i < helpers; i++) pthread_cond_signal(&pool->has_work);
-    pthread_mutex_unlock(&pool->lock);
+    for (int i = 0; i < helpers; i++) b2_condition_wake_one(&pool->has_work);
+    b2_mutex_unlock(&pool->lock);
 }
 
 /** Take the loop off the list and wait for the threads that are still in it. */
 static void finish(thread_pool *pool, parallel_loop *loop)
 {
-    pthread_mutex_lock(&pool->lock);
+    b2_mutex_lock(&pool->lock);
     struct parallel_loop **link = &pool->loops;
     while (*link != loop) link = &(*link)->below;
     *link = loop->below;
-    while (loop->busy > 0) pthread_cond_wait(&loop->is_idle, &pool->lock);
-    pthread_mutex_unlock(&pool->lock);
+    while (loop->busy > 0) b2_condition_wait(&loop->is_idle, &pool->lock);
+    b2_mutex_unlock(&pool->lock);
 }
 
 int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context)
@@ -235,13 +212,13 @@ int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *
 
     parallel_loop loop = {
         .work = work, .context = context, .count = count, .seats = members - 1, .members = 1};
-    pthread_cond_init(&loop.is_idle, NULL);
+    b2_condition_init(&loop.is_idle);
     put_on_list(pool, &loop);
     work_at(pool, &loop, 0);
     if (is_lost(pool))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "fork inside of a parallel loop: the child has a part of it");
     finish(pool, &loop);
-    pthread_cond_destroy(&loop.is_idle);
+    b2_condition_deinit(&loop.is_idle);
     if (loop.first.status == BLOSC2_OK) return BLOSC2_OK;
     return blosc2_fail_io(loop.first.status, loop.first.os_error, loop.first.path, "%s", loop.first.message);
 }

@@ -1,0 +1,463 @@
+/** Files of Windows. What posix.c does, by Windows' own calls: UTF-16, long paths, 64-bit positions. */
+#include "io/windows.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "blosc2.h"
+#include "io/io.h"
+#include "io/map.h"
+
+/** Most bytes of one transfer: network drives refuse large ones for want of system memory. */
+#define TRANSFER_BYTES ((size_t)1 << 26)
+
+/** Others may read, write, rename and remove a file while it is open here, as elsewhere. */
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/** What a b2_file of this table is. */
+typedef struct system_file {
+    HANDLE handle;
+    bool writable;
+    char path[]; /* for messages */
+} system_file;
+
+/* ------------------------------------------------------------------ failures */
+
+static int status_of(int error)
+{
+    return error == EEXIST ? BLOSC2_E_EXISTS : error == ENOENT ? BLOSC2_E_NOT_FOUND : BLOSC2_E_IO;
+}
+
+static int fail(DWORD error, const char *path, const char *action)
+{
+    char message[256];
+    int number = b2_windows_errno(error);
+    b2_windows_message(error, message, sizeof message);
+    return blosc2_fail_io(status_of(number), number, path, "%s: cannot %s: %s", path, action, message);
+}
+
+static int fail_to_rename(DWORD error, const char *from, const char *to)
+{
+    char message[256];
+    int number = b2_windows_errno(error);
+    b2_windows_message(error, message, sizeof message);
+    return blosc2_fail_io(status_of(number), number, number == EEXIST ? to : from,
+                          "%s: cannot rename to %s: %s", from, to, message);
+}
+
+/** The status of a system call's result; false comes with an error code. */
+static int check(BOOL result, const char *path, const char *action)
+{
+    return result ? BLOSC2_OK : fail(GetLastError(), path, action);
+}
+
+static int check_writable(const system_file *f)
+{
+    if (f->writable) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_READ_ONLY, 0, f->path, "%s: is open for reading only", f->path);
+}
+
+static int check_position(const system_file *f, int64_t position)
+{
+    if (position >= 0) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_IO, EINVAL, f->path, "%s: offset %" PRId64 " (expected 0 or more)",
+                          f->path, position);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+/** CreateFileW of a UTF-8 path. @return INVALID_HANDLE_VALUE with an error code. */
+static HANDLE open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags)
+{
+    wchar_t *wide = NULL;
+    DWORD error = b2_windows_path(path, &wide);
+    HANDLE handle = INVALID_HANDLE_VALUE;
+    if (!error) {
+        handle = CreateFileW(wide, access, SHARE_ALL, NULL, disposition, flags, NULL);
+        if (handle == INVALID_HANDLE_VALUE) error = GetLastError();
+        b2_free(wide);
+    }
+    SetLastError(error);
+    return handle;
+}
+
+/** Open a path that must exist for a look at it, whatever it is; links are followed. */
+static HANDLE open_to_look(const char *path)
+{
+    return open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+}
+
+static b2_path_kind kind_of(HANDLE handle)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    if (GetFileType(handle) != FILE_TYPE_DISK || !GetFileInformationByHandle(handle, &info))
+        return B2_PATH_OTHER;
+    return info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? B2_PATH_DIRECTORY : B2_PATH_FILE;
+}
+
+typedef enum reparse { REPARSE_NONE, REPARSE_LINK, REPARSE_OTHER } reparse;
+
+/** Symbolic links and junctions are links; the files that sync clients and archivers mark likewise are not.
+ */
+static reparse reparse_of(HANDLE handle)
+{
+    FILE_ATTRIBUTE_TAG_INFO info;
+    if (!GetFileInformationByHandleEx(handle, FileAttributeTagInfo, &info, sizeof info) ||
+        !(info.FileAttributes & FILE_ATTRIBUTE_REPARSE_POINT))
+        return REPARSE_NONE;
+    return IsReparseTagNameSurrogate(info.ReparseTag) ? REPARSE_LINK : REPARSE_OTHER;
+}
+
+static int fail_to_open(DWORD error, const char *path, b2_open_mode mode)
+{
+    if (error == ERROR_ACCESS_DENIED) { /* what it says of directories */
+        HANDLE handle = open_to_look(path);
+        bool is_directory = handle != INVALID_HANDLE_VALUE && kind_of(handle) == B2_PATH_DIRECTORY;
+        if (handle != INVALID_HANDLE_VALUE) CloseHandle(handle);
+        if (is_directory)
+            return blosc2_fail_io(BLOSC2_E_IO, EISDIR, path, "%s: cannot open: is a directory", path);
+    }
+    return fail(error, path, mode == B2_OPEN_NEW ? "create" : "open");
+}
+
+/** What may still be wrong with a file that is open; `*handle` may become another one. */
+static int check_opened(const char *path, b2_open_mode mode, HANDLE *handle)
+{
+    reparse mark = mode == B2_OPEN_READ_INSIDE ? reparse_of(*handle) : REPARSE_NONE;
+    if (mark == REPARSE_LINK)
+        return blosc2_fail_io(BLOSC2_E_IO, ELOOP, path, "%s: cannot open: a symbolic link in a sparse frame",
+                              path);
+    if (mark == REPARSE_OTHER) { /* its content is behind the mark */
+        CloseHandle(*handle);
+        *handle = open_handle(path, GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
+        if (*handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "open");
+    }
+    if (kind_of(*handle) == B2_PATH_FILE) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_IO, EINVAL, path, "%s: cannot open: not a regular file", path);
+}
+
+static int system_open(void *context, const char *path, b2_open_mode mode, b2_file **out)
+{
+    (void)context;
+    size_t path_bytes = strlen(path) + 1;
+    system_file *f = b2_malloc(sizeof *f + path_bytes);
+    if (!f) return blosc2_fail(BLOSC2_E_MEMORY, "%s: cannot allocate a file", path);
+    memcpy(f->path, path, path_bytes);
+    f->writable = mode == B2_OPEN_UPDATE || mode == B2_OPEN_NEW;
+    f->handle =
+        open_handle(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
+                    mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
+                    mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
+    int status = BLOSC2_OK;
+    if (f->handle == INVALID_HANDLE_VALUE)
+        status = fail_to_open(GetLastError(), path, mode);
+    else
+        status = check_opened(path, mode, &f->handle);
+    if (status < 0) {
+        if (f->handle != INVALID_HANDLE_VALUE) CloseHandle(f->handle);
+        b2_free(f);
+    } else {
+        *out = (b2_file *)f;
+    }
+    return status;
+}
+
+static void system_close(void *context, b2_file *file)
+{
+    (void)context;
+    system_file *f = (system_file *)file;
+    if (!f) return;
+    CloseHandle(f->handle);
+    b2_free(f);
+}
+
+/* ------------------------------------------------------------------ transfers */
+
+static DWORD piece(size_t bytes)
+{
+    return (DWORD)(bytes < TRANSFER_BYTES ? bytes : TRANSFER_BYTES);
+}
+
+/** A position for ReadFile and WriteFile, which then do not use the one that threads share. */
+static OVERLAPPED at(int64_t position)
+{
+    return (OVERLAPPED){.Offset = (DWORD)position, .OffsetHigh = (DWORD)((uint64_t)position >> 32)};
+}
+
+static int system_read(void *context, b2_file *file, void *out, size_t bytes, int64_t position)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    int status = check_position(f, position);
+    for (size_t done = 0; status == BLOSC2_OK && done < bytes;) {
+        OVERLAPPED place = at(position + (int64_t)done);
+        DWORD got = 0;
+        if (!ReadFile(f->handle, (char *)out + done, piece(bytes - done), &got, &place) &&
+            GetLastError() != ERROR_HANDLE_EOF)
+            return fail(GetLastError(), f->path, "read");
+        if (got == 0) {
+            return blosc2_fail_io(BLOSC2_E_CORRUPT, 0, f->path,
+                                  "%s: truncated: %zu bytes wanted at offset %" PRId64 ", %zu are there",
+                                  f->path, bytes, position, done);
+        }
+        done += got;
+    }
+    return status;
+}
+
+static int system_write(void *context, b2_file *file, const void *bytes, size_t count, int64_t position)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    int status = check_writable(f);
+    if (status == BLOSC2_OK) status = check_position(f, position);
+    for (size_t done = 0; status == BLOSC2_OK && done < count;) {
+        OVERLAPPED place = at(position + (int64_t)done);
+        DWORD put = 0;
+        if (!WriteFile(f->handle, (const char *)bytes + done, piece(count - done), &put, &place))
+            return fail(GetLastError(), f->path, "write");
+        if (put == 0) return fail(ERROR_WRITE_FAULT, f->path, "write");
+        done += put;
+    }
+    return status;
+}
+
+static int system_size(void *context, b2_file *file, int64_t *bytes)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    LARGE_INTEGER size;
+    if (!GetFileSizeEx(f->handle, &size)) return fail(GetLastError(), f->path, "stat");
+    *bytes = size.QuadPart;
+    return BLOSC2_OK;
+}
+
+static int system_truncate(void *context, b2_file *file, int64_t bytes)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    int status = check_writable(f);
+    if (status == BLOSC2_OK) status = check_position(f, bytes);
+    if (status < 0) return status;
+    FILE_END_OF_FILE_INFO end = {.EndOfFile.QuadPart = bytes};
+    return check(SetFileInformationByHandle(f->handle, FileEndOfFileInfo, &end, sizeof end), f->path,
+                 "truncate");
+}
+
+static int system_sync(void *context, b2_file *file)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    if (!f->writable) return BLOSC2_OK; /* Windows refuses, and nothing of ours is to be written */
+    return check(FlushFileBuffers(f->handle), f->path, "sync");
+}
+
+/** Nothing lies in memory: that is io/mapped.c's, for those who ask for it. */
+static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int64_t position)
+{
+    (void)context;
+    (void)file;
+    (void)bytes;
+    (void)position;
+    return NULL;
+}
+
+int b2_map_file(b2_file *file, int64_t bytes, const uint8_t **out)
+{
+    const system_file *f = (const system_file *)file;
+    const void *view = NULL;
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    if ((uint64_t)bytes <= SIZE_MAX) {
+        HANDLE mapping = CreateFileMappingW(f->handle, NULL, PAGE_READONLY, 0, 0, NULL);
+        if (mapping) view = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, (size_t)bytes);
+        if (!view) error = GetLastError();
+        if (mapping) CloseHandle(mapping); /* the view holds it */
+    }
+    if (!view) return fail(error, f->path, "map");
+    *out = view;
+    return BLOSC2_OK;
+}
+
+void b2_unmap_file(const uint8_t *bytes, int64_t size)
+{
+    (void)size;
+    if (bytes) UnmapViewOfFile(bytes);
+}
+
+/* ------------------------------------------------------------------ names */
+
+/** Apply a call that takes one path. */
+static int change(BOOL(WINAPI *call)(LPCWSTR), const char *path, const char *action)
+{
+    wchar_t *wide = NULL;
+    DWORD error = b2_windows_path(path, &wide);
+    if (error) return fail(error, path, action);
+    int status = check(call(wide), path, action);
+    b2_free(wide);
+    return status;
+}
+
+/** Rename so that files open under the old name of `to` stay readable, as POSIX has it: NTFS since 2017. */
+static DWORD rename_over_open(const wchar_t *from, const wchar_t *to)
+{
+    enum { CLASS = 22, REPLACE = 1, POSIX_SEMANTICS = 2 }; /* FileRenameInfoEx; not in older headers */
+    size_t name_bytes = wcslen(to) * sizeof *to;
+    size_t bytes = sizeof(FILE_RENAME_INFO) + name_bytes;
+    FILE_RENAME_INFO *info = b2_calloc(bytes);
+    if (!info) return ERROR_NOT_ENOUGH_MEMORY;
+    DWORD flags = REPLACE | POSIX_SEMANTICS, error = 0;
+    memcpy(info, &flags, sizeof flags); /* a union with ReplaceIfExists, the first field */
+    info->FileNameLength = (DWORD)name_bytes;
+    memcpy(info->FileName, to, name_bytes);
+    HANDLE handle = CreateFileW(from, DELETE, SHARE_ALL, NULL, OPEN_EXISTING,
+                                FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
+    if (handle == INVALID_HANDLE_VALUE ||
+        !SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)CLASS, info, (DWORD)bytes))
+        error = GetLastError();
+    if (handle != INVALID_HANDLE_VALUE) CloseHandle(handle);
+    b2_free(info);
+    return error;
+}
+
+static DWORD rename_new(const wchar_t *from, const wchar_t *to)
+{
+    return MoveFileExW(from, to, 0) ? 0 : GetLastError();
+}
+
+static DWORD rename_over(const wchar_t *from, const wchar_t *to)
+{
+    DWORD error = rename_over_open(from, to);
+    if (error != ERROR_INVALID_PARAMETER && error != ERROR_NOT_SUPPORTED && error != ERROR_INVALID_FUNCTION)
+        return error;
+    /* An older Windows, or another file system. */
+    return MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING) ? 0 : GetLastError();
+}
+
+static int rename_by(DWORD (*call)(const wchar_t *, const wchar_t *), const char *from, const char *to)
+{
+    wchar_t *wide_from = NULL, *wide_to = NULL;
+    DWORD error = b2_windows_path(from, &wide_from);
+    if (!error) error = b2_windows_path(to, &wide_to);
+    if (!error) error = call(wide_from, wide_to);
+    b2_free(wide_from);
+    b2_free(wide_to);
+    return error ? fail_to_rename(error, from, to) : BLOSC2_OK;
+}
+
+static int system_rename_new(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return rename_by(rename_new, from, to);
+}
+
+static int system_rename_over(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return rename_by(rename_over, from, to);
+}
+
+static int system_remove(void *context, const char *path)
+{
+    (void)context;
+    return change(DeleteFileW, path, "remove");
+}
+
+static BOOL WINAPI make_directory(LPCWSTR path)
+{
+    return CreateDirectoryW(path, NULL);
+}
+
+static int system_make_directory(void *context, const char *path)
+{
+    (void)context;
+    return change(make_directory, path, "make the directory");
+}
+
+static int system_remove_directory(void *context, const char *path)
+{
+    (void)context;
+    return change(RemoveDirectoryW, path, "remove the directory");
+}
+
+static int system_kind(void *context, const char *path, b2_path_kind *kind)
+{
+    (void)context;
+    HANDLE handle = open_to_look(path);
+    if (handle == INVALID_HANDLE_VALUE) {
+        int status = fail(GetLastError(), path, "stat");
+        if (status != BLOSC2_E_NOT_FOUND) return status;
+        *kind = B2_PATH_NONE;
+    } else {
+        *kind = kind_of(handle);
+        CloseHandle(handle);
+    }
+    return BLOSC2_OK;
+}
+
+static int system_identity(void *context, const char *path, b2_identity *out)
+{
+    (void)context;
+    BY_HANDLE_FILE_INFORMATION info;
+    HANDLE handle = open_to_look(path);
+    if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "stat");
+    int status = check(GetFileInformationByHandle(handle, &info), path, "stat");
+    CloseHandle(handle);
+    if (status < 0) return status;
+    /* In units of 100 ns, since 1601: only compared. */
+    int64_t written =
+        (int64_t)((uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 | info.ftLastWriteTime.dwLowDateTime);
+    *out = (b2_identity){.device = info.dwVolumeSerialNumber,
+                         .number = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow,
+                         .bytes = (int64_t)((uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow),
+                         .seconds = written / 10000000,
+                         .nanoseconds = written % 10000000 * 100};
+    return BLOSC2_OK;
+}
+
+static int system_sync_directory(void *context, const char *path)
+{
+    (void)context;
+    HANDLE handle = open_handle(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "open");
+    FlushFileBuffers(handle); /* file systems may have no such thing for a directory, and NTFS keeps a log */
+    CloseHandle(handle);
+    return BLOSC2_OK;
+}
+
+const b2_io *b2_io_system(void)
+{
+    static const b2_io table = {
+        .open = system_open,
+        .close = system_close,
+        .read = system_read,
+        .write = system_write,
+        .size = system_size,
+        .truncate = system_truncate,
+        .sync = system_sync,
+        .map = system_map,
+        .rename_new = system_rename_new,
+        .rename_over = system_rename_over,
+        .remove = system_remove,
+        .make_directory = system_make_directory,
+        .remove_directory = system_remove_directory,
+        .kind = system_kind,
+        .identity = system_identity,
+        .sync_directory = system_sync_directory,
+    };
+    return &table;
+}
+
+char *b2_io_temporary_name(const char *path)
+{
+    LARGE_INTEGER now;
+    QueryPerformanceCounter(&now);
+    size_t bytes = strlen(path) + 48;
+    char *name = b2_malloc(bytes);
+    if (name)
+        snprintf(name, bytes, "%s.tmp-%lu-%08lx", path, GetCurrentProcessId(),
+                 (unsigned long)(now.QuadPart & 0xffffffff));
+    return name;
+}

@@ -1,0 +1,24 @@
+/** Between the UTF-8 and errno of this library and the UTF-16 and error codes of Windows. */
+#ifndef B2_IO_WINDOWS_H
+#define B2_IO_WINDOWS_H
+
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#include <windows.h>
+
+/**
+ * The full path of a name, in the form that has no limit of 260 characters where it needs that.
+ * @param path  UTF-8, with either slash; relative to the current directory unless absolute.
+ * @param out   Released by b2_free().
+ * @return 0, or a Windows error code.
+ */
+DWORD b2_windows_path(const char *path, wchar_t **out);
+
+/** The errno that says the same as a Windows error code; EIO where none does. */
+int b2_windows_errno(DWORD error);
+
+/** Windows' words for an error code, UTF-8, without a final stop. */
+void b2_windows_message(DWORD error, char *out, size_t out_bytes);
+
+#endif

@@ -1,0 +1,138 @@
+/** Paths and error codes of Windows: io/windows.h. */
+#include "io/windows.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+/* ------------------------------------------------------------------ paths */
+
+/** Full paths from here on get the prefix: CreateDirectory's limit, 260 less room for a name of 8.3. */
+enum { LONG_PATH = 248 };
+
+/** UTF-8 to UTF-16. What is no UTF-8 is refused. */
+static DWORD widen(const char *text, wchar_t **out)
+{
+    int count = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
+    if (count == 0) return GetLastError();
+    wchar_t *wide = b2_malloc((size_t)count * sizeof *wide);
+    if (!wide) return ERROR_NOT_ENOUGH_MEMORY;
+    MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, count);
+    *out = wide;
+    return 0;
+}
+
+/**
+ * What a full path must begin with so that it may be long, and how much of the path that replaces: `C:\a` is
+ * `\\?\C:\a`, `\\server\share\a` is `\\?\UNC\server\share\a`. `\\?\` and `\\.\` are there already.
+ */
+static const wchar_t *long_prefix(const wchar_t *path, size_t *replaced)
+{
+    *replaced = 0;
+    if (path[0] != L'\\' || path[1] != L'\\') return L"\\\\?\\";
+    if (path[2] == L'?' || path[2] == L'.') return L"";
+    *replaced = 2;
+    return L"\\\\?\\UNC\\";
+}
+
+DWORD b2_windows_path(const char *path, wchar_t **out)
+{
+    wchar_t *wide = NULL;
+    DWORD error = widen(path, &wide);
+    if (error) return error;
+    DWORD room = GetFullPathNameW(wide, 0, NULL, NULL); /* with the final 0 */
+    wchar_t *full = room ? b2_malloc((room + B2_COUNT(L"\\\\?\\UNC\\")) * sizeof *full) : NULL;
+    if (full) {
+        DWORD length = GetFullPathNameW(wide, room, full, NULL);
+        if (length == 0 || length >= room) { /* the current directory has changed meanwhile */
+            error = ERROR_PATH_NOT_FOUND;
+        } else if (length >= LONG_PATH) {
+            size_t replaced;
+            const wchar_t *prefix = long_prefix(full, &replaced);
+            size_t prefix_length = wcslen(prefix);
+            wmemmove(full + prefix_length, full + replaced, length + 1 - replaced);
+            wmemcpy(full, prefix, prefix_length);
+        }
+    } else {
+        error = room ? ERROR_NOT_ENOUGH_MEMORY : GetLastError();
+    }
+    b2_free(wide);
+    if (error)
+        b2_free(full);
+    else
+        *out = full;
+    return error;
+}
+
+/* ------------------------------------------------------------------ failures */
+
+int b2_windows_errno(DWORD error)
+{
+    switch (error) { /* System Error Codes, in Microsoft's reference */
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_DRIVE:
+    case ERROR_BAD_NETPATH:
+    case ERROR_BAD_NET_NAME:
+    case ERROR_BAD_PATHNAME:
+        return ENOENT;
+    case ERROR_FILE_EXISTS:
+    case ERROR_ALREADY_EXISTS:
+        return EEXIST;
+    case ERROR_ACCESS_DENIED:
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_LOCK_VIOLATION:
+    case ERROR_DELETE_PENDING:
+    case ERROR_NETWORK_ACCESS_DENIED:
+    case ERROR_PRIVILEGE_NOT_HELD:
+    case ERROR_VIRUS_INFECTED:
+        return EACCES;
+    case ERROR_WRITE_PROTECT:
+        return EROFS;
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL:
+    case ERROR_DISK_QUOTA_EXCEEDED:
+        return ENOSPC;
+    case ERROR_FILE_TOO_LARGE:
+        return EFBIG;
+    case ERROR_DIR_NOT_EMPTY:
+        return ENOTEMPTY;
+    case ERROR_DIRECTORY:
+        return ENOTDIR;
+    case ERROR_NOT_SAME_DEVICE:
+        return EXDEV;
+    case ERROR_FILENAME_EXCED_RANGE:
+        return ENAMETOOLONG;
+    case ERROR_NO_UNICODE_TRANSLATION:
+        return EILSEQ;
+    case ERROR_INVALID_NAME:
+    case ERROR_INVALID_PARAMETER:
+    case ERROR_NEGATIVE_SEEK:
+        return EINVAL;
+    case ERROR_TOO_MANY_OPEN_FILES:
+        return EMFILE;
+    case ERROR_NOT_ENOUGH_MEMORY:
+    case ERROR_OUTOFMEMORY:
+        return ENOMEM;
+    default:
+        return EIO;
+    }
+}
+
+void b2_windows_message(DWORD error, char *out, size_t out_bytes)
+{
+    wchar_t wide[256];
+    const DWORD flags =
+        FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK;
+    DWORD length = FormatMessageW(flags, NULL, error, 0, wide, B2_COUNT(wide), NULL);
+    while (length > 0 && (wide[length - 1] == L' ' || wide[length - 1] == L'.')) length--;
+    int bytes = 0;
+    if (length > 0)
+        bytes = WideCharToMultiByte(CP_UTF8, 0, wide, (int)length, out, (int)out_bytes - 1, NULL, NULL);
+    if (bytes > 0)
+        out[bytes] = '\0';
+    else
+        snprintf(out, out_bytes, "Windows error %lu", error);
+}

@@ -1,0 +1,82 @@
+/**
+ * Readers-writer locks of mutex and condition: platforms' own may prefer readers, or writers, or tell neither.
+ *
+ * Who asks draws a number and is let in when it is his turn, so that none is passed by more than those who
+ * asked before him; readers in a row are in together.
+ */
+#include <stdint.h>
+
+#include "base/memory.h"
+#include "blosc2.h"
+#include "threads/os.h"
+
+struct blosc2_lock {
+    b2_mutex mutex; /* of the fields below */
+    b2_condition changed;
+    uint64_t drawn, called; /* numbers handed out, and let in: the difference waits */
+    int readers;
+    bool is_owned;
+};
+
+int blosc2_lock_create(blosc2_lock **out)
+{
+    blosc2_lock *lock = b2_calloc(sizeof *lock);
+    if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
+    b2_mutex_init(&lock->mutex);
+    b2_condition_init(&lock->changed);
+    *out = lock;
+    return BLOSC2_OK;
+}
+
+void blosc2_lock_free(blosc2_lock *lock)
+{
+    if (!lock) return;
+    b2_condition_deinit(&lock->changed);
+    b2_mutex_deinit(&lock->mutex);
+    b2_free(lock);
+}
+
+void blosc2_lock_share(blosc2_lock *lock)
+{
+    b2_mutex_lock(&lock->mutex);
+    uint64_t number = lock->drawn++;
+    while (lock->called != number || lock->is_owned) b2_condition_wait(&lock->changed, &lock->mutex);
+    lock->called++;
+    lock->readers++;
+    if (lock->called != lock->drawn) b2_condition_wake_all(&lock->changed); /* the next may read, too */
+    b2_mutex_unlock(&lock->mutex);
+}
+
+bool blosc2_lock_try_share(blosc2_lock *lock)
+{
+    b2_mutex_lock(&lock->mutex); /* held for a few instructions only */
+    bool is_free = lock->called == lock->drawn && !lock->is_owned;
+    if (is_free) {
+        lock->called = ++lock->drawn;
+        lock->readers++;
+    }
+    b2_mutex_unlock(&lock->mutex);
+    return is_free;
+}
+
+void blosc2_lock_own(blosc2_lock *lock)
+{
+    b2_mutex_lock(&lock->mutex);
+    uint64_t number = lock->drawn++;
+    while (lock->called != number || lock->is_owned || lock->readers > 0)
+        b2_condition_wait(&lock->changed, &lock->mutex);
+    lock->called++;
+    lock->is_owned = true;
+    b2_mutex_unlock(&lock->mutex);
+}
+
+void blosc2_lock_release(blosc2_lock *lock)
+{
+    b2_mutex_lock(&lock->mutex);
+    if (lock->is_owned)
+        lock->is_owned = false;
+    else
+        lock->readers--;
+    if (lock->readers == 0 && lock->called != lock->drawn) b2_condition_wake_all(&lock->changed);
+    b2_mutex_unlock(&lock->mutex);
+}

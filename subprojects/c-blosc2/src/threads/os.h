@@ -1,0 +1,241 @@
+/**
+ * What this library needs of the operating system's threads, once for pthreads and once for Windows (Vista or
+ * later, by its own calls: no library beside it).
+ *
+ * Nothing here fails but starting a thread. Layer: above base only; other layers may use locks and b2_once.
+ */
+#ifndef B2_THREADS_OS_H
+#define B2_THREADS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef _WIN32
+
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#include <process.h>
+#include <windows.h>
+
+/* ------------------------------------------------------------------ Windows: locks */
+
+typedef SRWLOCK b2_mutex;
+typedef CONDITION_VARIABLE b2_condition;
+
+static inline void b2_mutex_init(b2_mutex *mutex)
+{
+    InitializeSRWLock(mutex);
+}
+
+static inline void b2_mutex_deinit(b2_mutex *mutex)
+{
+    (void)mutex; /* owns nothing */
+}
+
+static inline void b2_mutex_lock(b2_mutex *mutex)
+{
+    AcquireSRWLockExclusive(mutex);
+}
+
+static inline void b2_mutex_unlock(b2_mutex *mutex)
+{
+    ReleaseSRWLockExclusive(mutex);
+}
+
+static inline void b2_condition_init(b2_condition *condition)
+{
+    InitializeConditionVariable(condition);
+}
+
+static inline void b2_condition_deinit(b2_condition *condition)
+{
+    (void)condition;
+}
+
+static inline void b2_condition_wait(b2_condition *condition, b2_mutex *mutex)
+{
+    SleepConditionVariableSRW(condition, mutex, INFINITE, 0);
+}
+
+static inline void b2_condition_wake_one(b2_condition *condition)
+{
+    WakeConditionVariable(condition);
+}
+
+static inline void b2_condition_wake_all(b2_condition *condition)
+{
+    WakeAllConditionVariable(condition);
+}
+
+/* ------------------------------------------------------------------ Windows: once */
+
+typedef INIT_ONCE b2_once;
+#define B2_ONCE_INIT INIT_ONCE_STATIC_INIT
+
+static inline void b2_once_run(b2_once *once, void (*run)(void))
+{
+    BOOL is_first = FALSE;
+    InitOnceBeginInitialize(once, 0, &is_first, NULL); /* waits for another thread that is in `run` */
+    if (!is_first) return;
+    run();
+    InitOnceComplete(once, 0, NULL);
+}
+
+/* ------------------------------------------------------------------ Windows: threads */
+
+typedef HANDLE b2_thread;
+typedef unsigned b2_thread_result;
+#define B2_THREAD_CALL __stdcall
+
+static inline bool b2_thread_start(b2_thread *out, b2_thread_result(B2_THREAD_CALL *run)(void *),
+                                   void *argument)
+{
+    *out = (HANDLE)_beginthreadex(NULL, 0, run, argument, 0, NULL); /* stack: the program's, usually 1 MiB */
+    return *out != NULL;
+}
+
+static inline void b2_thread_detach(b2_thread thread)
+{
+    CloseHandle(thread);
+}
+
+static inline void b2_thread_join(b2_thread thread)
+{
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+}
+
+static inline long b2_process_id(void)
+{
+    return (long)GetCurrentProcessId();
+}
+
+static inline void b2_after_fork(void (*run)(void))
+{
+    (void)run; /* there is no fork */
+}
+
+#else
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------------ POSIX: locks */
+
+typedef pthread_mutex_t b2_mutex;
+typedef pthread_cond_t b2_condition;
+
+/* Without attributes these cannot fail where mutexes and conditions are plain memory: glibc, musl, macOS, BSD. */
+static inline void b2_mutex_init(b2_mutex *mutex)
+{
+    pthread_mutex_init(mutex, NULL);
+}
+
+static inline void b2_mutex_deinit(b2_mutex *mutex)
+{
+    pthread_mutex_destroy(mutex);
+}
+
+static inline void b2_mutex_lock(b2_mutex *mutex)
+{
+    pthread_mutex_lock(mutex);
+}
+
+static inline void b2_mutex_unlock(b2_mutex *mutex)
+{
+    pthread_mutex_unlock(mutex);
+}
+
+static inline void b2_condition_init(b2_condition *condition)
+{
+    pthread_cond_init(condition, NULL);
+}
+
+static inline void b2_condition_deinit(b2_condition *condition)
+{
+    pthread_cond_destroy(condition);
+}
+
+static inline void b2_condition_wait(b2_condition *condition, b2_mutex *mutex)
+{
+    pthread_cond_wait(condition, mutex);
+}
+
+static inline void b2_condition_wake_one(b2_condition *condition)
+{
+    pthread_cond_signal(condition);
+}
+
+static inline void b2_condition_wake_all(b2_condition *condition)
+{
+    pthread_cond_broadcast(condition);
+}
+
+/* ------------------------------------------------------------------ POSIX: once */
+
+typedef pthread_once_t b2_once;
+#define B2_ONCE_INIT PTHREAD_ONCE_INIT
+
+static inline void b2_once_run(b2_once *once, void (*run)(void))
+{
+    pthread_once(once, run);
+}
+
+/* ------------------------------------------------------------------ POSIX: threads */
+
+typedef pthread_t b2_thread;
+typedef void *b2_thread_result;
+#define B2_THREAD_CALL
+
+/** All signals are for the program's own threads, but those that tell of a fault in the thread itself. */
+static inline void b2_block_signals(sigset_t *old)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, old);
+}
+
+static inline bool b2_thread_start(b2_thread *out, b2_thread_result(B2_THREAD_CALL *run)(void *),
+                                   void *argument)
+{
+    const size_t least_bytes = (size_t)1 << 20; /* musl's 128 KiB and macOS's 512 are little for codecs */
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    size_t stack_bytes;
+    if (pthread_attr_getstacksize(&attributes, &stack_bytes) == 0 && stack_bytes < least_bytes)
+        pthread_attr_setstacksize(&attributes, least_bytes);
+    sigset_t old;
+    b2_block_signals(&old); /* inherited by the new thread */
+    int error = pthread_create(out, &attributes, run, argument);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+    return error == 0;
+}
+
+static inline void b2_thread_detach(b2_thread thread)
+{
+    pthread_detach(thread);
+}
+
+static inline void b2_thread_join(b2_thread thread)
+{
+    pthread_join(thread, NULL);
+}
+
+static inline long b2_process_id(void)
+{
+    return (long)getpid();
+}
+
+/** Let each child that the C library forks from now on call `run` first. */
+static inline void b2_after_fork(void (*run)(void))
+{
+    pthread_atfork(NULL, NULL, run);
+}
+
+#endif
+#endif
