@@ -165,6 +165,8 @@ static int read_tail(frame_file *frame, blosc2_schunk *schunk)
     if (header->nbytes > 0)
         start = header->header_bytes + (header->type == B2_FRAME_SPARSE ? 0 : header->section_bytes);
     int64_t bytes = header->frame_bytes - start;
+    if ((uint64_t)bytes > SIZE_MAX / 2) /* in 32 bits */
+        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %lld bytes", (long long)bytes);
     b2_buffer buffer = {0};
     status = b2_buffer_reserve(&buffer, (size_t)bytes);
     if (status == BLOSC2_OK) status = read_at(frame, buffer.bytes, bytes, start);
