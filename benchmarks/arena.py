@@ -55,8 +55,8 @@ class Arena:
     """
 
     def __init__(self, setting: Setting, mib: int, without: tuple[str, ...] = ()) -> None:
-        self.setting = setting
         self.data = data.make(setting.data, setting.mib or mib)
+        self.setting = setting = setting.fitted(self.data.shape)
         self._folder = tempfile.TemporaryDirectory(prefix="caterva-bench-")
         folder = Path(self._folder.name)
         kinds = [kind for kind in PEERS if kind.supports(setting) and kind.name not in without]

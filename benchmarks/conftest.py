@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def wanted(item: pytest.Item) -> bool:
         if item.path.stem == "bench_scaling" or config.getoption("--scaling"):
             return item.path.stem == "bench_scaling" and config.getoption("--scaling")
-        setting = getattr(item, "callspec", None) and item.callspec.params.get("arena")
-        return not (config.getoption("--quick") and setting and str(setting) not in QUICK)
+        setting = item.callspec.params.get("arena") or item.callspec.params.get("setting")
+        return str(setting) in QUICK or not config.getoption("--quick")
 
     kept = [item for item in items if wanted(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -48,7 +48,8 @@ def duel(benchmark, request: pytest.FixtureRequest):
         seconds, clock = (request.config.getoption(name) for name in ("--seconds", "--clock"))
         rounds = Rounds(work.calls, OURS, seconds, clock, work.check)
         benchmark.pedantic(rounds.ours, setup=rounds.others, rounds=rounds.count)
-        cell = {"kind": "time", "behaviour": behaviour, "setting": str(setting)}
+        cell = {"kind": "time", "behaviour": behaviour, "setting": str(setting), "clock": clock}
+        cell["mib"] = setting.mib or request.config.getoption("--mib")
         benchmark.extra_info.update(cell | rounds.summary(work.count))
 
     return run

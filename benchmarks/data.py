@@ -8,6 +8,7 @@ from matplotlib.cbook import get_sample_data
 
 MIB = 2**20
 FACE = (128, 128)  # of the computed kinds; the first axis grows with the size
+SQUARE = 250  # of the terrain: no multiple of a block
 SEED = 20261122
 
 
@@ -36,10 +37,11 @@ def relief(count: int) -> np.ndarray:
     """Shaded relief of real terrain, for `count` positions of the sun over a day: float32.
 
     The terrain is matplotlib's sample of the USGS elevation model (Jacksboro fault, Tennessee: int16 metres,
-    344 x 403; data of the U.S. government, public domain). Light as in Horn (1981): slope against the sun.
+    344 x 403, of which a square; data of the U.S. government, public domain). Light as in Horn (1981): slope
+    against the sun.
     """
     with get_sample_data("jacksboro_fault_dem.npz") as file:
-        metres = file["elevation"].astype(np.float32)
+        metres = file["elevation"][:SQUARE, :SQUARE].astype(np.float32)
     south, east = np.gradient(metres, 90.0)  # a cell is about 90 m wide
     normal = np.stack([-east, south, np.ones_like(east)])
     normal /= np.sqrt((normal**2).sum(axis=0))
@@ -54,7 +56,7 @@ def relief(count: int) -> np.ndarray:
 def make(kind: str, mib: int) -> np.ndarray:
     """Return an array of about `mib` MiB, C-ordered, the same on each call."""
     if kind == "real":
-        return relief(max(mib * MIB // (344 * 403 * 4), 1))
+        return relief(max(mib * MIB // (SQUARE * SQUARE * 4), 1))
     itemsize = 4 if kind == "counts" else 8
     shape = (max(mib * MIB // (math.prod(FACE) * itemsize), 1), *FACE)
     return np.ascontiguousarray({"smooth": smooth, "counts": counts, "noise": noise}[kind](shape))

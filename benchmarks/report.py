@@ -25,7 +25,12 @@ def name_of(cell: Cell) -> str:
 
 
 def record_of(cells: Iterable[Cell]) -> Record:
-    return {name_of(cell): cell["ratios"] for cell in cells if cell["kind"] == "time"}
+    """Return the ratios of all cells; a name tells the size and the clock, as other ones cannot be compared."""
+    return {
+        f"{name_of(cell)} | {cell['mib']} MiB {cell['clock']}": cell["ratios"]
+        for cell in cells
+        if cell["kind"] == "time"
+    }
 
 
 def seconds(value: float) -> str:

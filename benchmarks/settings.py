@@ -23,6 +23,11 @@ class Setting:
     chunks: tuple[int, ...] = CHUNKS
     blocks: tuple[int, ...] = BLOCKS
 
+    def fitted(self, shape: tuple[int, ...]) -> "Setting":
+        """Return the setting with chunks and blocks that do not exceed a shape."""
+        chunks = tuple(map(min, self.chunks, shape))
+        return dataclasses.replace(self, chunks=chunks, blocks=tuple(map(min, self.blocks, chunks)))
+
     def __str__(self) -> str:
         words = [self.data, self.codec, self.filter, self.home, f"{self.threads}t"]
         return "-".join(words if self.mib is None else [*words, f"{self.mib}MiB"])
