@@ -208,7 +208,8 @@ static void test_system_renames_open_files(void)
 
 static void test_system_takes_long_and_foreign_names(void)
 {
-    static const char name[] = "gr\xc3\xb6\xc3\x9f" "e-\xe6\x95\xb0\xe7\xbb\x84-\xf0\x9f\x98\x80"; /* of 2, 3 and 4 bytes */
+    static const char name[] = "gr\xc3\xb6\xc3\x9f"
+                               "e-\xe6\x95\xb0\xe7\xbb\x84-\xf0\x9f\x98\x80"; /* of 2, 3 and 4 bytes */
     const b2_io *io = b2_io_system();
     char path[SCRATCH_PATH_BYTES];
     size_t lengths[20], depth = 0;
@@ -285,7 +286,8 @@ static void test_system_refuses_what_is_no_regular_file(void)
         b2_file *file = NULL;
         CHECK(io->open(io->context, directory, modes[i], &file) == BLOSC2_E_IO &&
               failure_names(directory, EISDIR));
-        CHECK(io->open(io->context, nothing, modes[i], &file) == BLOSC2_E_IO && failure_names(nothing, EINVAL));
+        CHECK(io->open(io->context, nothing, modes[i], &file) == BLOSC2_E_IO &&
+              failure_names(nothing, EINVAL));
         CHECK(strstr(blosc2_last_error(), "not a regular file"));
     }
     CHECK(kind_of(io, nothing) == B2_PATH_OTHER);

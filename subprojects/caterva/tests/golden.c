@@ -1,10 +1,10 @@
 /**
- * Golden files, for comparing machines: `golden write DIR` writes a matrix of arrays, `golden read DIR` checks
- * that each file of DIR/list decodes to its answer, whoever wrote it.
+ * Golden files, for comparing machines: `golden write DIR` writes a matrix of arrays, `golden read DIR`
+ * checks that each file of DIR/list decodes to its answer, whoever wrote it.
  *
  * A line of the list is `KIND ANSWER FILE OFFSET`, names being those of files in DIR. Kinds: `chunk`, `frame`
- * (all chunks, one after another), `array` (items in C order), `fixed=NAME` and `variable=NAME` (a metalayer).
- * The answer holds the bytes; `*` stands for any bytes and `-` for a refusal.
+ * (all chunks, one after another), `array` (items in C order), `fixed=NAME` and `variable=NAME` (a
+ * metalayer). The answer holds the bytes; `*` stands for any bytes and `-` for a refusal.
  */
 #include "model.h"
 
@@ -164,8 +164,8 @@ static void check_entry(const char *directory, const entry *e, blosc2_workspace 
     }
     CHECK(right);
     if (!right)
-        fprintf(stderr, "  %s %s: status %d, %zu bytes, expected %s; %s\n", e->kind, e->file, status, got.size,
-                e->answer, status < 0 ? blosc2_last_error() : "");
+        fprintf(stderr, "  %s %s: status %d, %zu bytes, expected %s; %s\n", e->kind, e->file, status,
+                got.size, e->answer, status < 0 ? blosc2_last_error() : "");
     free(got.bytes);
 }
 
@@ -219,8 +219,14 @@ static const caterva_geometry MANY[] = {
 static const caterva_geometry FEW[] = {
     {.ndim = 0},
     {.ndim = 1, .shape = {103}, .chunks = {40}, .blocks = {17}},
-    {.ndim = 8, .shape = {2, 1, 3, 2, 1, 2, 3, 2}, .chunks = {2, 1, 2, 2, 1, 2, 2, 1}, .blocks = {1, 1, 2, 1, 1, 2, 2, 1}},
-    {.ndim = 9, .shape = {2, 1, 3, 2, 1, 2, 3, 2, 2}, .chunks = {2, 1, 2, 2, 1, 2, 2, 1, 2}, .blocks = {1, 1, 2, 1, 1, 2, 2, 1, 1}},
+    {.ndim = 8,
+     .shape = {2, 1, 3, 2, 1, 2, 3, 2},
+     .chunks = {2, 1, 2, 2, 1, 2, 2, 1},
+     .blocks = {1, 1, 2, 1, 1, 2, 2, 1}},
+    {.ndim = 9,
+     .shape = {2, 1, 3, 2, 1, 2, 3, 2, 2},
+     .chunks = {2, 1, 2, 2, 1, 2, 2, 1, 2},
+     .blocks = {1, 1, 2, 1, 1, 2, 2, 1, 1}},
     {.ndim = 2, .shape = {5, 0}, .chunks = {2, 0}, .blocks = {2, 0}},
 };
 
