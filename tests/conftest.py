@@ -26,7 +26,7 @@ settings.load_profile(os.environ.get("CATERVA_TEST_PROFILE", "default"))
 
 @pytest.fixture(scope="session")
 def tree():
-    """The root of the repository. Tests of an installed wheel run outside it: those that read it are skipped."""
+    """The root of the repository; outside it, where a wheel is tested, what reads the root is skipped."""
     root = TESTS.parent
     if not (root / "meson.build").exists():
         pytest.skip("needs the source tree")
