@@ -73,6 +73,17 @@ install_caterva() {
     python -m pip install -q --no-build-isolation --no-deps -Cbuild-dir="$directory" "$@" .
 }
 
+# c_tests DIRECTORY OPTION...: the C libraries alone, all warnings being errors, asserts on.
+c_tests() {
+    local directory=$1
+    shift
+    say "C tests in $directory $*"
+    drop_if_options_changed "$directory"
+    [ -f "$directory/build.ninja" ] || meson setup "$directory" -Dpython=disabled -Dstrict=true \
+        -Dbuildtype=debugoptimized -Db_ndebug=false "$@" >/dev/null
+    meson test -C "$directory" --print-errorlogs
+}
+
 # shellcheck disable=SC2034 # for the scripts that build
 SYSTEM_PACKAGES=(
     gcc libc6-dev pkg-config python3-dev python3-venv git ca-certificates

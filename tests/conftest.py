@@ -24,6 +24,15 @@ settings.register_profile("long", max_examples=5000, stateful_step_count=60, **C
 settings.load_profile(os.environ.get("CATERVA_TEST_PROFILE", "default"))
 
 
+@pytest.fixture(scope="session")
+def tree():
+    """The root of the repository; outside it, where a wheel is tested, what reads the root is skipped."""
+    root = TESTS.parent
+    if not (root / "meson.build").exists():
+        pytest.skip("needs the source tree")
+    return root
+
+
 @pytest.fixture
 def path(tmp_path):
     """A path where nothing is yet, alone in its folder."""

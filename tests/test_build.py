@@ -11,12 +11,10 @@ import pytest
 import caterva
 from caterva import _core
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @pytest.mark.parametrize("library", ["c-blosc2", "caterva"])
-def test_every_c_source_and_test_is_built(library):
-    folder = ROOT / "subprojects" / library
+def test_every_c_source_and_test_is_built(tree, library):
+    folder = tree / "subprojects" / library
     build = (folder / "meson.build").read_text()
     kernels = set(folder.glob("src/filters/kernels/*.c"))
     for path in set(folder.glob("src/**/*.c")) - kernels:
@@ -28,15 +26,15 @@ def test_every_c_source_and_test_is_built(library):
         assert f"'{path.stem.removeprefix('test_')}'" in tests
 
 
-def test_every_python_module_is_installed():
-    build = (ROOT / "caterva" / "meson.build").read_text()
-    for path in (ROOT / "caterva").glob("*.py*"):
+def test_every_python_module_is_installed(tree):
+    build = (tree / "caterva" / "meson.build").read_text()
+    for path in (tree / "caterva").glob("*.py*"):
         if path.suffix in {".py", ".pyi"} and path.name != "_build_config.py":
             assert f"'{path.name}'" in build
 
 
-def test_the_version_is_that_of_the_file():
-    assert caterva.__version__ == (ROOT / "VERSION").read_text().strip()
+def test_the_version_is_that_of_the_file(tree):
+    assert caterva.__version__ == (tree / "VERSION").read_text().strip()
 
 
 @pytest.mark.skipif(shutil.which("nm") is None, reason="needs nm")

@@ -1,29 +1,24 @@
 """The C libraries keep to their layers."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
 
-
-def load_include_order():
-    spec = importlib.util.spec_from_file_location("include_order", ROOT / "ci" / "include_order.py")
+@pytest.fixture(scope="module")
+def include_order(tree):
+    spec = importlib.util.spec_from_file_location("include_order", tree / "ci" / "include_order.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-include_order = load_include_order()
-
-
-def test_includes_go_downwards_only():
+def test_includes_go_downwards_only(include_order):
     assert include_order.violations() == []
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(include_order, tmp_path):
     """A tree of the two libraries with one correct file in each."""
     files = {
         "subprojects/c-blosc2/src/base/memory.h": "#include <stdlib.h>\n",
@@ -51,7 +46,7 @@ def house(tmp_path):
         ("caterva/src/shape.c", '#include "elsewhere.h"', "not a file of src"),
     ],
 )
-def test_a_wrong_include_is_found(house, path, line, complaint):
+def test_a_wrong_include_is_found(include_order, house, path, line, complaint):
     target = house / "subprojects" / path
     target.parent.mkdir(exist_ok=True)
     with target.open("a") as file:

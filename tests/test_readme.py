@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+README = Path(__file__).resolve().parent.parent / "README.md"  # ci/wheel copies it too
 
 
 def draw_logo(path):
@@ -41,10 +41,10 @@ def test_readme_examples_print_what_they_say(capsys):
     assert failed == 0, capsys.readouterr().out
 
 
-def test_readme_names_only_files_that_exist():
+def test_readme_names_only_files_that_exist(tree):
     text = README.read_text(encoding="utf-8")
     links = re.findall(r"\]\(([\w./-]+)\)", text)
     named = links + re.findall(r"`((?:ci|docs|tests|subprojects|caterva)/[\w./-]*)`", text)
-    missing = [name for name in named if not (README.parent / name).exists()]
+    missing = [name for name in named if not (tree / name).exists()]
     assert links
     assert missing == []
