@@ -10,8 +10,9 @@ enum {
     B2_CPU_SSE42 = 1u << 2,
     B2_CPU_AVX2 = 1u << 3,
     B2_CPU_AVX512BW = 1u << 4, /* F, BW and VL */
-    B2_CPU_AVX512VBMI = 1u << 5,
+    B2_CPU_PCLMUL = 1u << 5,
     B2_CPU_NEON = 1u << 6,
+    B2_CPU_ARM_CRC32 = 1u << 7,
 };
 
 /** By CPUID and XGETBV of our own: compilers' builtins lie under some compilers (packaging facts 3c). */
