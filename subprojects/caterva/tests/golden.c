@@ -389,6 +389,7 @@ static void write_all(const char *directory)
 
 int main(int argc, char **argv)
 {
+    printf("kernels: %s\n", blosc2_kernels_name());
     if (argc == 3 && strcmp(argv[1], "read") == 0)
         read_all(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "write") == 0)
