@@ -1,8 +1,9 @@
 """Golden files on this side of ci/cross: python ci/golden.py prepare|verify DIRECTORY...
 
-`prepare` fills a directory for the C program `golden read`: the vectors of tests/golden, and arrays written by
-caterva and by python-blosc2, each with the answer that the reference decoder gives. `verify` reads with both
-libraries what `golden write` wrote on another machine. subprojects/caterva/tests/golden.c describes the list.
+`prepare` fills a directory for the C program `golden read`: the vectors of tests/golden, and arrays written
+by caterva and by python-blosc2, each with the answer that the reference decoder gives. `verify` reads with
+both libraries what `golden write` wrote on another machine. subprojects/caterva/tests/golden.c describes the
+list.
 """
 
 import itertools
@@ -73,7 +74,9 @@ def add_arrays(target: List, make, suffix: str, wanted) -> None:
         path = target.directory / f"{parameters.id}-{suffix}.b2nd"
         make(data, home, path, chunks, blocks, codec, pipeline)
         answer = reference_array(path).tobytes()
-        assert interop.kept_bits(np.frombuffer(answer, data.dtype), pipeline) == interop.kept_bits(data, pipeline)
+        assert interop.kept_bits(np.frombuffer(answer, data.dtype), pipeline) == interop.kept_bits(
+            data, pipeline
+        )
         target.add("array", path.name, answer)
 
 
@@ -92,7 +95,9 @@ def prepare(directory: Path) -> None:
     add_arrays(target, make_ours, "ours", lambda pipeline, itemsize: True)
     add_arrays(target, interop.make_theirs, "blosc2", interop.oracle_opens)
     target.close()
-    print(f"{directory}: {vectors} answers of tests/golden, {len(target.lines) - vectors} arrays written here")
+    print(
+        f"{directory}: {vectors} answers of tests/golden, {len(target.lines) - vectors} arrays written here"
+    )
 
 
 def oracle_can_tell(name: str) -> bool:
@@ -114,11 +119,15 @@ def verify(directory: Path) -> None:
         counts["caterva"] += 1
         if oracle_can_tell(file):
             theirs = interop.oracle_open(directory / file)
-            assert (theirs.shape, theirs.chunks, theirs.blocks) == (ours.shape, ours.chunks, ours.blocks), file
+            assert (theirs.shape, theirs.chunks, theirs.blocks) == (ours.shape, ours.chunks, ours.blocks), (
+                file
+            )
             items = interop.oracle_read(theirs).tobytes() if theirs.size else b""
             assert items == answers["array"], f"blosc2: {file}"
             if theirs.size:  # of arrays without chunks that were changed, it does not find the trailer
-                assert theirs.schunk.vlmeta["notes"] == answers["variable=notes"][3:], f"blosc2: {file}, notes"
+                assert theirs.schunk.vlmeta["notes"] == answers["variable=notes"][3:], (
+                    f"blosc2: {file}, notes"
+                )
             counts["blosc2"] += 1
     print(f"{directory}: right as read by caterva {counts['caterva']} and by blosc2 {counts['blosc2']}")
 

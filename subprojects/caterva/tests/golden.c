@@ -1,10 +1,10 @@
 /**
- * Golden files, for comparing machines: `golden write DIR` writes a matrix of arrays, `golden read DIR` checks
- * that each file of DIR/list decodes to its answer, whoever wrote it.
+ * Golden files, for comparing machines: `golden write DIR` writes a matrix of arrays, `golden read DIR`
+ * checks that each file of DIR/list decodes to its answer, whoever wrote it.
  *
  * A line of the list is `KIND ANSWER FILE OFFSET`, names being those of files in DIR. Kinds: `chunk`, `frame`
- * (all chunks, one after another), `array` (items in C order), `fixed=NAME` and `variable=NAME` (a metalayer).
- * The answer holds the bytes; `*` stands for any bytes and `-` for a refusal.
+ * (all chunks, one after another), `array` (items in C order), `fixed=NAME` and `variable=NAME` (a
+ * metalayer). The answer holds the bytes; `*` stands for any bytes and `-` for a refusal.
  */
 #include "model.h"
 
@@ -164,8 +164,8 @@ static void check_entry(const char *directory, const entry *e, blosc2_workspace 
     }
     CHECK(right);
     if (!right)
-        fprintf(stderr, "  %s %s: status %d, %zu bytes, expected %s; %s\n", e->kind, e->file, status, got.size,
-                e->answer, status < 0 ? blosc2_last_error() : "");
+        fprintf(stderr, "  %s %s: status %d, %zu bytes, expected %s; %s\n", e->kind, e->file, status,
+                got.size, e->answer, status < 0 ? blosc2_last_error() : "");
     free(got.bytes);
 }
 
@@ -219,8 +219,14 @@ static const caterva_geometry MANY[] = {
 static const caterva_geometry FEW[] = {
     {.ndim = 0},
     {.ndim = 1, .shape = {103}, .chunks = {40}, .blocks = {17}},
-    {.ndim = 8, .shape = {2, 1, 3, 2, 1, 2, 3, 2}, .chunks = {2, 1, 2, 2, 1, 2, 2, 1}, .blocks = {1, 1, 2, 1, 1, 2, 2, 1}},
-    {.ndim = 9, .shape = {2, 1, 3, 2, 1, 2, 3, 2, 2}, .chunks = {2, 1, 2, 2, 1, 2, 2, 1, 2}, .blocks = {1, 1, 2, 1, 1, 2, 2, 1, 1}},
+    {.ndim = 8,
+     .shape = {2, 1, 3, 2, 1, 2, 3, 2},
+     .chunks = {2, 1, 2, 2, 1, 2, 2, 1},
+     .blocks = {1, 1, 2, 1, 1, 2, 2, 1}},
+    {.ndim = 9,
+     .shape = {2, 1, 3, 2, 1, 2, 3, 2, 2},
+     .chunks = {2, 1, 2, 2, 1, 2, 2, 1, 2},
+     .blocks = {1, 1, 2, 1, 1, 2, 2, 1, 1}},
     {.ndim = 2, .shape = {5, 0}, .chunks = {2, 0}, .blocks = {2, 0}},
 };
 
@@ -242,7 +248,7 @@ typedef struct output {
     int turn;
 } output;
 
-static const uint8_t FIXED[] = {0xc4, 3, 1, 0, 255}; /* msgpack bin: blosc2 for Python decodes layers */
+static const uint8_t USER_CONTENT[] = {0xc4, 3, 1, 0, 255}; /* msgpack bin: blosc2 for Python decodes layers */
 
 static void write_case(output *out, const char *name, caterva_options options, int kept_byte)
 {
@@ -252,7 +258,7 @@ static void write_case(output *out, const char *name, caterva_options options, i
     snprintf(notes, sizeof notes, "%s.notes", name);
     path_in(path, out->directory, file);
     int turn = out->turn++;
-    blosc2_metalayer user = {"user", FIXED, sizeof FIXED};
+    blosc2_metalayer user = {"user", USER_CONTENT, sizeof USER_CONTENT};
     options.home = turn % 3 ? BLOSC2_HOME_FILE : BLOSC2_HOME_DIRECTORY;
     options.path = path;
     options.dtype = "|V1";
@@ -379,8 +385,8 @@ static void write_fills(output *out)
 
 static void write_all(const char *directory)
 {
-    output out = {.directory = directory, .list = open_in(directory, "list", "w")};
-    save(directory, "user", FIXED, sizeof FIXED);
+    output out = {.directory = directory, .list = open_in(directory, "list", "wb")};
+    save(directory, "user", USER_CONTENT, sizeof USER_CONTENT);
     write_pipelines(&out);
     write_dictionaries(&out);
     write_fills(&out);
