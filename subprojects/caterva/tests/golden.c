@@ -248,7 +248,8 @@ typedef struct output {
     int turn;
 } output;
 
-static const uint8_t USER_CONTENT[] = {0xc4, 3, 1, 0, 255}; /* msgpack bin: blosc2 for Python decodes layers */
+static const uint8_t USER_CONTENT[] = {0xc4, 3, 1, 0,
+                                       255}; /* msgpack bin: blosc2 for Python decodes layers */
 
 static void write_case(output *out, const char *name, caterva_options options, int kept_byte)
 {
