@@ -1,8 +1,9 @@
 """Golden files on this side of ci/cross: python ci/golden.py prepare|verify DIRECTORY...
 
-`prepare` fills a directory for the C program `golden read`: the vectors of tests/golden, and arrays written by
-caterva and by python-blosc2, each with the answer that the reference decoder gives. `verify` reads with both
-libraries what `golden write` wrote on another machine. subprojects/caterva/tests/golden.c describes the list.
+`prepare` fills a directory for the C program `golden read`: the vectors of tests/golden, and arrays written
+by caterva and by python-blosc2, each with the answer that the reference decoder gives. `verify` reads with
+both libraries what `golden write` wrote on another machine. subprojects/caterva/tests/golden.c describes the
+list.
 """
 
 import itertools

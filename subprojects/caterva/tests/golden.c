@@ -248,7 +248,8 @@ typedef struct output {
     int turn;
 } output;
 
-static const uint8_t FIXED[] = {0xc4, 3, 1, 0, 255}; /* msgpack bin: blosc2 for Python decodes layers */
+static const uint8_t USER_CONTENT[] = {0xc4, 3, 1, 0,
+                                       255}; /* msgpack bin: blosc2 for Python decodes layers */
 
 static void write_case(output *out, const char *name, caterva_options options, int kept_byte)
 {
@@ -258,7 +259,7 @@ static void write_case(output *out, const char *name, caterva_options options, i
     snprintf(notes, sizeof notes, "%s.notes", name);
     path_in(path, out->directory, file);
     int turn = out->turn++;
-    blosc2_metalayer user = {"user", FIXED, sizeof FIXED};
+    blosc2_metalayer user = {"user", USER_CONTENT, sizeof USER_CONTENT};
     options.home = turn % 3 ? BLOSC2_HOME_FILE : BLOSC2_HOME_DIRECTORY;
     options.path = path;
     options.dtype = "|V1";
@@ -385,8 +386,8 @@ static void write_fills(output *out)
 
 static void write_all(const char *directory)
 {
-    output out = {.directory = directory, .list = open_in(directory, "list", "w")};
-    save(directory, "user", FIXED, sizeof FIXED);
+    output out = {.directory = directory, .list = open_in(directory, "list", "wb")};
+    save(directory, "user", USER_CONTENT, sizeof USER_CONTENT);
     write_pipelines(&out);
     write_dictionaries(&out);
     write_fills(&out);
@@ -395,6 +396,7 @@ static void write_all(const char *directory)
 
 int main(int argc, char **argv)
 {
+    printf("kernels: %s\n", blosc2_kernels_name());
     if (argc == 3 && strcmp(argv[1], "read") == 0)
         read_all(argv[2]);
     else if (argc == 3 && strcmp(argv[1], "write") == 0)
