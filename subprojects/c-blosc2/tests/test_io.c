@@ -115,20 +115,20 @@ static void test_system_transfers(void)
 static void test_system_reaches_large_offsets(void)
 {
     const b2_io *io = b2_io_system();
-    const int64_t far = (INT64_C(5) << 30) + 3;
+    const int64_t distant = (INT64_C(5) << 30) + 3;
     b2_file *file = NULL;
     int64_t size = 0;
     char bytes[8];
     make_file(io, at("sparse"), "");
     scratch_make_sparse(at("sparse"));
     CHECK_OK(io->open(io->context, at("sparse"), B2_OPEN_UPDATE, &file));
-    CHECK_OK(io->write(io->context, file, "last", 4, far));
+    CHECK_OK(io->write(io->context, file, "last", 4, distant));
     CHECK_OK(io->size(io->context, file, &size));
-    CHECK(size == far + 4);
-    CHECK_OK(io->read(io->context, file, bytes, 8, far - 4));
+    CHECK(size == distant + 4);
+    CHECK_OK(io->read(io->context, file, bytes, 8, distant - 4));
     CHECK(memcmp(bytes, "\0\0\0\0last", 8) == 0);
-    CHECK_OK(io->truncate(io->context, file, far));
-    CHECK(io->read(io->context, file, bytes, 1, far) == BLOSC2_E_CORRUPT);
+    CHECK_OK(io->truncate(io->context, file, distant));
+    CHECK(io->read(io->context, file, bytes, 1, distant) == BLOSC2_E_CORRUPT);
     io->close(io->context, file);
     CHECK_OK(io->remove(io->context, at("sparse")));
 }

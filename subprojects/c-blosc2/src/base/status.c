@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/compiler.h"
+#include "base/thread_local.h"
 #include "base/failure.h"
 #include "blosc2.h"
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <wchar.h>
 
 #include "base/checked.h"
 #include "base/memory.h"
@@ -11,6 +13,9 @@
 
 /** Full paths from here on get the prefix: CreateDirectory's limit, 260 less room for a name of 8.3. */
 enum { LONG_PATH = 248 };
+
+/** Its name is not in all versions of winerror.h. */
+enum { DISK_QUOTA_EXCEEDED = 1295 };
 
 /** UTF-8 to UTF-16. What is no UTF-8 is refused. */
 static DWORD widen(const char *text, wchar_t **out)
@@ -52,8 +57,8 @@ DWORD b2_windows_path(const char *path, wchar_t **out)
             size_t replaced;
             const wchar_t *prefix = long_prefix(full, &replaced);
             size_t prefix_length = wcslen(prefix);
-            wmemmove(full + prefix_length, full + replaced, length + 1 - replaced);
-            wmemcpy(full, prefix, prefix_length);
+            memmove(full + prefix_length, full + replaced, (length + 1 - replaced) * sizeof *full);
+            memcpy(full, prefix, prefix_length * sizeof *full);
         }
     } else {
         error = room ? ERROR_NOT_ENOUGH_MEMORY : GetLastError();
@@ -84,12 +89,11 @@ int b2_windows_errno(DWORD error)
     case ERROR_LOCK_VIOLATION:
     case ERROR_DELETE_PENDING:
     case ERROR_NETWORK_ACCESS_DENIED:
-    case ERROR_PRIVILEGE_NOT_HELD:
-    case ERROR_VIRUS_INFECTED: return EACCES;
+    case ERROR_PRIVILEGE_NOT_HELD: return EACCES;
     case ERROR_WRITE_PROTECT: return EROFS;
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
-    case ERROR_DISK_QUOTA_EXCEEDED: return ENOSPC;
+    case DISK_QUOTA_EXCEEDED: return ENOSPC;
     case ERROR_FILE_TOO_LARGE: return EFBIG;
     case ERROR_DIR_NOT_EMPTY: return ENOTEMPTY;
     case ERROR_DIRECTORY: return ENOTDIR;

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "base/checked.h"
-#include "base/compiler.h"
+#include "base/thread_local.h"
 #include "base/memory.h"
 #include "blosc2.h"
 #include "threads/os.h"
