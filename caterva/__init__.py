@@ -15,6 +15,7 @@ from caterva.errors import (
 )
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray
+from caterva.threads import set_nthreads
 
 __all__ = [
     "CatervaError",
@@ -39,5 +40,6 @@ __all__ = [
     "full",
     "open",
     "remove",
+    "set_nthreads",
     "zeros",
 ]

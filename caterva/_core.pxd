@@ -83,6 +83,7 @@ cdef extern from "caterva.h":
         const blosc2_metalayer *metalayers
         int metalayer_count
         int threads
+        int64_t cache_bytes
     ctypedef struct caterva_selection:
         int64_t start[16]
         int64_t count[16]
@@ -94,13 +95,16 @@ cdef extern from "caterva.h":
     int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
                                   caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
-    const caterva_geometry *caterva_array_geometry(const caterva_array *array) noexcept nogil
+    void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
     int caterva_array_threads(const caterva_array *array) noexcept nogil
     void caterva_array_set_threads(caterva_array *array, int threads) noexcept nogil
     int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                            const int64_t *strides) noexcept nogil
+    bint caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out) noexcept nogil
+    int64_t caterva_array_cache_bytes(caterva_array *array) noexcept nogil
+    void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes) noexcept nogil
     int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *values,
                             const int64_t *strides) noexcept nogil
     int caterva_array_copy(caterva_array *source, const caterva_options *options,

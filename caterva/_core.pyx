@@ -8,9 +8,13 @@ checked again, against memory, by the C libraries. All functions may be called f
 
 import os
 
+cimport cython
+
 from caterva import errors
 
-from cpython.buffer cimport PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_ND, PyBUF_STRIDED, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
@@ -135,7 +139,7 @@ cdef class Options:
     cdef list kept
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
-                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int fill=0,
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes, int fill=0,
                   fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
@@ -154,6 +158,7 @@ cdef class Options:
             options.cparams.filters[slot] = filters[slot]
             options.cparams.filters_meta[slot] = filtersmeta[slot]
         options.threads = nthreads
+        options.cache_bytes = cache_bytes
         self.take_fill(fill, fill_value)
         self.take_layers(meta)
 
@@ -224,7 +229,7 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
 # ---------------------------------------------------------------- arrays
 
 cdef class Owner:
-    """Owns a C array: it is released when the last call that uses it is over."""
+    """Owns a C array: it is released when the last call that uses it is over, so calls hold it by name."""
 
     cdef caterva_array *array
     cdef object source
@@ -235,6 +240,9 @@ cdef class Owner:
         with nogil:
             caterva_array_free(array)
 
+    cdef const blosc2_schunk *schunk(self) noexcept:
+        return caterva_array_schunk(self.array)
+
 
 cdef class ArrayHandle:
     """A compressed array of the C library. A change that was begun ends with `commit` or `rollback`."""
@@ -242,10 +250,12 @@ cdef class ArrayHandle:
     cdef Owner owner
     cdef object __weakref__
 
+    @cython.critical_section  # beside close(), where there is no GIL
     cdef Owner own(self):
-        if self.owner is None:
+        cdef Owner owner = self.owner
+        if owner is None:
             raise ValueError("the array is closed")
-        return self.owner
+        return owner
 
     # ------------------------------------------------------------ making
 
@@ -310,93 +320,130 @@ cdef class ArrayHandle:
 
     def close(self):
         """Release the array once calls in other threads are over; a change that was begun is rolled back."""
-        self.owner = None
+        cdef Owner owner = None
+        with cython.critical_section(self):
+            owner, self.owner = self.owner, owner
 
     # ------------------------------------------------------------ properties
 
+    cdef int get_geometry(self, caterva_geometry *out) except -1:
+        cdef Owner owner = self.own()
+        caterva_array_get_geometry(owner.array, out)
+        return 0
+
     @property
     def shape(self):
-        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.shape[axis] for axis in range(geometry.ndim)])
 
     @property
     def chunks(self):
-        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.chunks[axis] for axis in range(geometry.ndim)])
 
     @property
     def blocks(self):
-        cdef const caterva_geometry *geometry = caterva_array_geometry(self.own().array)
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
         return tuple([geometry.blocks[axis] for axis in range(geometry.ndim)])
 
     @property
     def itemsize(self):
-        return caterva_array_geometry(self.own().array).item_bytes
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return geometry.item_bytes
 
     @property
     def dtype(self):
-        return caterva_array_dtype(self.own().array).decode()
-
-    cdef const blosc2_schunk *schunk(self) except NULL:
-        return caterva_array_schunk(self.own().array)
+        cdef Owner owner = self.own()
+        return caterva_array_dtype(owner.array).decode()
 
     @property
     def home(self):
-        return <int>blosc2_schunk_home(self.schunk())
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_home(owner.schunk())
 
     @property
     def path(self):
-        return os.fsdecode(<bytes>blosc2_schunk_path(self.schunk()))
+        cdef Owner owner = self.own()
+        return os.fsdecode(<bytes>blosc2_schunk_path(owner.schunk()))
 
     @property
     def read_only(self):
-        return bool(blosc2_schunk_read_only(self.schunk()))
+        cdef Owner owner = self.own()
+        return bool(blosc2_schunk_read_only(owner.schunk()))
 
     @property
     def codec(self):
-        return blosc2_schunk_cparams(self.schunk()).codec
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).codec
 
     @property
     def clevel(self):
-        return blosc2_schunk_cparams(self.schunk()).clevel
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).clevel
 
     @property
     def split(self):
-        return blosc2_schunk_cparams(self.schunk()).split
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).split
 
     @property
     def use_dict(self):
-        return bool(blosc2_schunk_cparams(self.schunk()).use_dict)
+        cdef Owner owner = self.own()
+        return bool(blosc2_schunk_cparams(owner.schunk()).use_dict)
 
     @property
     def filters(self):
-        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(self.schunk())
+        cdef Owner owner = self.own()
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(owner.schunk())
         return [cparams.filters[slot] for slot in range(BLOSC2_MAX_FILTERS)]
 
     @property
     def filtersmeta(self):
-        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(self.schunk())
+        cdef Owner owner = self.own()
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(owner.schunk())
         return [cparams.filters_meta[slot] for slot in range(BLOSC2_MAX_FILTERS)]
 
     @property
     def nchunks(self):
-        return blosc2_schunk_chunk_count(self.schunk())
+        cdef Owner owner = self.own()
+        return blosc2_schunk_chunk_count(owner.schunk())
 
     @property
     def chunk_bytes(self):
-        return blosc2_schunk_chunk_bytes(self.schunk())
+        cdef Owner owner = self.own()
+        return blosc2_schunk_chunk_bytes(owner.schunk())
 
     @property
     def block_bytes(self):
-        return blosc2_schunk_block_bytes(self.schunk())
+        cdef Owner owner = self.own()
+        return blosc2_schunk_block_bytes(owner.schunk())
 
     @property
     def nthreads(self):
-        return caterva_array_threads(self.own().array)
+        cdef Owner owner = self.own()
+        return caterva_array_threads(owner.array)
 
     @nthreads.setter
     def nthreads(self, int threads):
-        caterva_array_set_threads(self.own().array, threads)
+        cdef Owner owner = self.own()
+        caterva_array_set_threads(owner.array, threads)
+
+    @property
+    def cache_bytes(self):
+        cdef Owner owner = self.own()
+        with nogil:
+            bytes = caterva_array_cache_bytes(owner.array)
+        return bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, int64_t bytes):
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_set_cache_bytes(owner.array, bytes)
 
     def stored_bytes(self):
         """Sum of the stored chunks' own sizes."""
@@ -536,7 +583,8 @@ cdef ArrayHandle wrap(Owner owner):
 cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer,
                          caterva_selection *selection, int64_t *strides) except -1:
     """A selection and the memory for it, which must agree: the C library trusts the strides."""
-    cdef const caterva_geometry *geometry = caterva_array_geometry(array)
+    cdef caterva_geometry geometry
+    caterva_array_get_geometry(array, &geometry)
     cdef int axis, ndim = geometry.ndim
     memset(selection, 0, sizeof(caterva_selection))
     if len(start) != ndim or len(count) != ndim or len(step) != ndim or buffer.view.ndim != ndim:
@@ -662,11 +710,4 @@ def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK
     return decode_view(&view, Workspace())
 
 
-# ---------------------------------------------------------------- the buffer protocol, refused
-
-cdef class NoBuffer:
-    """Base of compressed arrays: they have no memory to share, and say so."""
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        raise BufferError("a compressed array has no buffer: numpy.asarray(array) or array[...] "
-                          "decompresses it")
+include "_items.pxi"

@@ -14,7 +14,8 @@ from caterva.dtypes import Items, items_of, typed
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray, plain
 from caterva.shapes import as_shape
-from caterva.storage import MAX_THREADS, Storage, as_path
+from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_path
+from caterva.threads import as_nthreads
 from caterva.values import as_items
 
 __all__ = ["asarray", "copy", "empty", "from_buffer", "from_bytes", "full", "open", "remove", "zeros"]
@@ -73,7 +74,9 @@ def empty(
     filtersmeta : list of int
         A parameter for each filter. (Default: zeros)
     nthreads : int
-        The number of threads. (Default: 1)
+        The number of threads. (Default: that of `set_nthreads`, which begins as 1)
+    cache_bytes : int
+        Bytes of recently decoded blocks that the array keeps for small reads; 0: none. (Default: 4 MiB)
     usedict : bool
         If a dictionary should be used during compression. (Default: False)
     splitmode : SplitMode, int or str
@@ -281,7 +284,13 @@ def copy(array: NDArray | PlainArray, **kwargs: Any) -> NDArray | PlainArray:
 
 
 def open(
-    urlpath: Any, mode: str | None = None, *, offset: int = 0, copy: bool = False, nthreads: int = 1
+    urlpath: Any,
+    mode: str | None = None,
+    *,
+    offset: int = 0,
+    copy: bool = False,
+    nthreads: int | None = None,
+    cache_bytes: int = CACHE_BYTES,
 ) -> NDArray:
     """Open an array from a file or directory.
 
@@ -296,7 +305,9 @@ def open(
     copy : bool, optional
         If True, the array is read into memory, and the file closed.
     nthreads : int, optional
-        The number of threads.
+        The number of threads; by default that of `set_nthreads`.
+    cache_bytes : int, optional
+        Bytes of recently decoded blocks that the array keeps for small reads; 0: none.
 
     Raises
     ------
@@ -310,16 +321,16 @@ def open(
     Open a file once for writing; any number of times for reading.
     """
     path = _place(urlpath)
-    threads = as_int(nthreads, "nthreads", 1, MAX_THREADS)
+    keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
     start = as_int(offset, "offset", 0, 2**63 - 1)
-    array = ndarray._open(path, "r" if copy and mode is None else mode, start, threads)
+    array = ndarray._open(path, "r" if copy and mode is None else mode, start, keeps)
     if not copy:
         return array
     with array:
         return array.copy()  # type: ignore[return-value]
 
 
-def from_bytes(buffer: Any, *, nthreads: int = 1) -> NDArray:
+def from_bytes(buffer: Any, *, nthreads: int | None = None, cache_bytes: int = CACHE_BYTES) -> NDArray:
     """Open an array from the bytes of a contiguous frame, which are copied.
 
     Examples
@@ -329,7 +340,8 @@ def from_bytes(buffer: Any, *, nthreads: int = 1) -> NDArray:
     >>> caterva.from_bytes(array.to_bytes()).to_buffer() == array.to_buffer()
     True
     """
-    return ndarray._from_bytes(memoryview(buffer), as_int(nthreads, "nthreads", 1, MAX_THREADS))
+    keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
+    return ndarray._from_bytes(memoryview(buffer), keeps)
 
 
 def remove(urlpath: Any) -> None:

@@ -20,7 +20,8 @@ from caterva.info import Info, compressed_info
 from caterva.meta import Meta, VLMeta
 from caterva.plain import PlainArray, plain
 from caterva.shapes import Shape
-from caterva.storage import MAX_THREADS, Home, Storage, inherit
+from caterva.storage import Home, Storage, as_cache_bytes, inherit
+from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
 
 __all__ = ["NDArray"]
@@ -28,7 +29,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.NoBuffer, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -49,6 +50,7 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
     def __init__(self, handle: _core.ArrayHandle) -> None:
         self._handle = handle
         self._items = items_from(handle.dtype, handle.itemsize)
+        super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._offset = 0  # in the file it was opened from
 
     # ---------------------------------------------------------------- what it is
@@ -144,6 +146,15 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
         self._handle.nthreads = as_int(value, "nthreads", 1, MAX_THREADS)
 
     @property
+    def cache_bytes(self) -> int:
+        """Bytes of recently decoded blocks that are kept for small reads; setting it forgets those there."""
+        return self._handle.cache_bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, value: int) -> None:
+        self._handle.cache_bytes = as_cache_bytes(value)
+
+    @property
     def storage(self) -> str:
         """The kind of storage: "Blosc", or "Plainbuffer" for plain arrays."""
         return "Blosc"
@@ -193,8 +204,8 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
         self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
         return out.reshape(())[()]
 
-    def __getitem__(self, key: Any) -> Any:
-        """Get a (multidimensional) slice as specified in key.
+    def _general_item(self, key: Any) -> Any:
+        """Get a slice by any key; `__getitem__` comes here with those that it does not know.
 
         Parameters
         ----------
@@ -277,6 +288,10 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
 
     # ---------------------------------------------------------------- copies
 
+    def _keeps(self) -> dict[str, int]:
+        """Return what a handle has beyond the stored array."""
+        return {"nthreads": self.nthreads, "cache_bytes": self.cache_bytes}
+
     def _keywords(self) -> dict[str, Any]:
         """Return the keywords that a copy inherits."""
         first = next((slot for slot, number in enumerate(self._handle.filters) if number), len(self.filters))
@@ -290,7 +305,7 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
             "filtersmeta": self.filtersmeta[first:],
             "usedict": self._handle.use_dict,
             "splitmode": SplitMode(self._handle.split),
-            "nthreads": self.nthreads,
+            **self._keeps(),
         }
 
     def copy(self, dtype: npt.DTypeLike | None = None, **kwargs: Any) -> NDArray | PlainArray:
@@ -333,9 +348,9 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
         if self.urlpath is None:
-            return _from_bytes, (self.to_bytes(), self.nthreads)
+            return _from_bytes, (self.to_bytes(), self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self.nthreads)
+        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
@@ -353,14 +368,17 @@ class NDArray(_core.NoBuffer, metaclass=ABCMeta):
 NDArray.register(PlainArray)
 
 
-def _from_bytes(frame: Any, nthreads: int) -> NDArray:
-    array = NDArray(_core.ArrayHandle.from_bytes(frame))
-    array.nthreads = nthreads
+def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
+    for name, value in keeps.items():
+        setattr(array, name, value)
     return array
 
 
-def _open(path: str | bytes, mode: str | None, offset: int, nthreads: int) -> NDArray:
+def _from_bytes(frame: Any, keeps: dict[str, int]) -> NDArray:
+    return _keeping(NDArray(_core.ArrayHandle.from_bytes(frame)), keeps)
+
+
+def _open(path: str | bytes, mode: str | None, offset: int, keeps: dict[str, int]) -> NDArray:
     array = NDArray(handles.opened(path, mode, offset))
     array._offset = offset
-    array.nthreads = nthreads
-    return array
+    return _keeping(array, keeps)

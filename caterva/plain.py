@@ -42,6 +42,7 @@ class PlainArray(np.ndarray):
     chunks = blocks = meta = vlmeta = codec = filters = filtersmeta = urlpath = None
     nchunks = chunksize = blocksize = 0
     cratio = clevel = nthreads = 1
+    cache_bytes = 0
     sframe = False
     storage = "Plainbuffer"
 

@@ -14,9 +14,8 @@ from caterva.chunking import partition
 from caterva.codecs import Codec, Filter, SplitMode, as_member, as_pipeline
 from caterva.dtypes import Items
 from caterva.meta import MAX_LAYERS, as_layers
-from caterva.shapes import Shape
-
-MAX_THREADS = 1024
+from caterva.shapes import MAX_ARRAY_BYTES, Shape
+from caterva.threads import as_nthreads
 
 # The metalayer "caterva" describes arrays up to here; above, "b2nd" stands alone (ndim-metalayers.md 1).
 CATERVA_MAX_NDIM = 8
@@ -32,6 +31,9 @@ class Home(IntEnum):
     DIRECTORY = 3
 
 
+# Recently decoded blocks that an array keeps: enough for the blocks around a point, or along a row.
+CACHE_BYTES = 4 * 2**20
+
 # Every keyword, with its default. None: not asked for.
 DEFAULTS: dict[str, Any] = {
     "chunks": None,
@@ -44,7 +46,8 @@ DEFAULTS: dict[str, Any] = {
     "clevel": 5,
     "filters": [Filter.SHUFFLE],
     "filtersmeta": None,
-    "nthreads": 1,
+    "nthreads": None,
+    "cache_bytes": CACHE_BYTES,
     "usedict": False,
     "splitmode": SplitMode.AUTO,
 }
@@ -151,6 +154,11 @@ def as_flag(value: Any, what: str) -> bool:
     return bool(value)
 
 
+def as_cache_bytes(value: Any) -> int:
+    """Return a size of the cache of decoded blocks, checked."""
+    return as_int(value, "cache_bytes", 0, MAX_ARRAY_BYTES)
+
+
 def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> Home:
     if path is not None:
         if memframe:
@@ -178,6 +186,7 @@ class Storage:
     use_dict: bool
     split: SplitMode
     nthreads: int
+    cache_bytes: int
 
     @classmethod
     def parse(cls, keywords: Mapping[str, Any]) -> "Storage":
@@ -208,7 +217,8 @@ class Storage:
             filtersmeta=parameters,
             use_dict=as_flag(values["usedict"], "usedict"),
             split=as_member(SplitMode, values["splitmode"], "splitmode"),
-            nthreads=as_int(values["nthreads"], "nthreads", 1, MAX_THREADS),
+            nthreads=as_nthreads(values["nthreads"]),
+            cache_bytes=as_cache_bytes(values["cache_bytes"]),
         )
 
     def describe(self, shape: Shape, items: Items) -> dict[str, Any]:
@@ -232,4 +242,5 @@ class Storage:
             "use_dict": self.use_dict,
             "meta": list(as_layers(self.meta, MAX_LAYERS - 1 - has_caterva)),
             "nthreads": self.nthreads,
+            "cache_bytes": self.cache_bytes,
         }

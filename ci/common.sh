@@ -35,10 +35,19 @@ use_venv() {
     python -m pip install -q "${requirements[@]}"
 }
 
+# Meson cannot reconfigure a build whose option choices have changed since: begin anew.
+drop_if_options_changed() {
+    local directory=$1
+    [ ! -f "$directory/build.ninja" ] || cmp -s meson_options.txt "$directory/meson_options.txt" || rm -rf "$directory"
+    mkdir -p "$directory"
+    cp meson_options.txt "$directory/"
+}
+
 # install_caterva DIRECTORY PIP_ARGUMENT...: build in that directory; editable with -e.
 install_caterva() {
     local directory=$1
     shift
+    drop_if_options_changed "$directory"
     python -m pip install -q --no-build-isolation --no-deps -Cbuild-dir="$directory" "$@" .
 }
 

@@ -6,11 +6,14 @@ import ast
 import hashlib
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import refdecode
 
 import caterva as cat
+
+if TYPE_CHECKING:
+    import refdecode  # imported where it is needed: not every interpreter has wheels of its codec libraries
 
 GOLDEN = Path(__file__).parent / "golden"
 CODECS = list(cat.Codec)
@@ -59,6 +62,8 @@ def assert_same_bytes(got, expected: np.ndarray) -> None:
 
 def parse_frame(source) -> refdecode.Frame:
     """The reference decoder's view of a path (file or directory) or of bytes."""
+    import refdecode
+
     if isinstance(source, (bytes, bytearray)):
         frame = refdecode.parse_frame(source)
     else:
@@ -68,6 +73,8 @@ def parse_frame(source) -> refdecode.Frame:
 
 def reference_array(source) -> np.ndarray:
     """What the reference decoder reads, as V items, and its opinion that both metalayers agree."""
+    import refdecode
+
     frame = parse_frame(source)
     if "caterva" in frame.meta and "b2nd" in frame.meta:
         old, new = (refdecode.parse_array_meta(frame.meta[name]) for name in ("caterva", "b2nd"))
@@ -77,6 +84,8 @@ def reference_array(source) -> np.ndarray:
 
 def stored_dtype(source) -> np.dtype:
     """The dtype that "b2nd" names."""
+    import refdecode
+
     text = refdecode.array_meta(parse_frame(source)).dtype
     return np.dtype(ast.literal_eval(text) if text[0] in "[{" else text)
 

@@ -1,8 +1,11 @@
 """Threads, processes and callbacks: one array in many hands."""
 
+import contextlib
 import multiprocessing
 import sys
+import sysconfig
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -90,6 +93,52 @@ def test_closing_waits_for_no_one_and_crashes_no_one(data, tmp_path):
             array.close()
             for reader in readers:
                 reader.result()
+
+
+def test_handles_are_squeezed_and_closed_beside_readers():
+    """For interpreters without GIL: the handle's array must not go while another thread looks at it."""
+    frame = cat.zeros((1, 4, 1, 6), 4, chunks=(1, 3, 1, 4), blocks=(1, 2, 1, 2)).to_bytes()
+    newest = [_core.ArrayHandle.from_bytes(frame)]
+    stop = threading.Event()
+
+    def look():
+        seen = 0
+        while not stop.is_set():
+            handle = newest[0]
+            with contextlib.suppress(ValueError):  # it is closed
+                for _ in range(30):
+                    assert handle.shape in {(1, 4, 1, 6), (4, 6)}
+                    assert handle.chunks in {(1, 3, 1, 4), (3, 4)}
+                    assert handle.codec == 1
+                    seen += 1
+        return seen
+
+    def read():
+        while not stop.is_set():
+            handle, out = newest[0], np.ones((1, 4, 1, 6), "<i4")
+            try:
+                handle.read((0,) * 4, out.shape, (1,) * 4, out)
+            except ValueError as error:
+                assert "closed" in str(error) or "ax" in str(error)  # other axes by now
+            else:
+                assert not out.any()
+
+    with ThreadPoolExecutor(3) as pool:
+        lookers = [pool.submit(look) for _ in range(2)]
+        reader = pool.submit(read)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            handle = newest[0] = _core.ArrayHandle.from_bytes(frame)
+            handle.squeeze()
+            handle.close()
+        stop.set()
+        assert all(looker.result() > 0 for looker in lookers)
+        reader.result()
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this interpreter has a GIL")
+def test_nothing_turned_the_gil_on():
+    assert not sys._is_gil_enabled()
 
 
 def test_metalayers_are_read_beside_a_writer(tmp_path, data):

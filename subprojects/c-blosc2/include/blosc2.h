@@ -125,6 +125,19 @@ BLOSC2_API const char *blosc2_codec_version(int codec);
 BLOSC2_API const char *blosc2_kernels_name(void);
 
 /**
+ * Names of the kernel tables built in, best first.
+ * @param names  Receives the first `max` of them, static strings; may be NULL if `max` is 0.
+ * @return How many there are.
+ */
+BLOSC2_API size_t blosc2_kernels_list(const char **names, size_t max);
+
+/** 1 if the table of that name is built in and this CPU can run it, else 0. */
+BLOSC2_API int blosc2_kernels_can_run(const char *name);
+
+/** Name and version of the compiler that made this library, e.g. "gcc 12.2.0"; static. */
+BLOSC2_API const char *blosc2_compiler(void);
+
+/**
  * Choose the kernel table, once per process: the one that the environment's CATERVA_ISA names, else
  * the best for this CPU. Later calls repeat the first result.
  * @return BLOSC2_OK, or BLOSC2_E_ARGUMENT when CATERVA_ISA names what cannot run here.
@@ -208,6 +221,12 @@ BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t blo
 BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
                                         blosc2_workspace *workspace);
 
+/**
+ * A block that the chunk holds as it is: no codec, no filter that moves bytes.
+ * @return Where its bytes lie in the chunk; NULL if it must be decoded, or is not right.
+ */
+BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 
@@ -240,6 +259,14 @@ BLOSC2_API int blosc2_builder_encode_block(blosc2_builder *builder, int32_t bloc
  */
 BLOSC2_API int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blosc2_view *old,
                                          blosc2_workspace *workspace);
+
+/**
+ * Take blocks [first, stop) over from a builder that has encoded these alone, in a chunk of the same sizes
+ * and parameters: so that threads can share a chunk. What comes of it is what one builder would make that got
+ * the blocks in the same order. The chunk of `from` is spent.
+ */
+BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
+                                   blosc2_workspace *workspace);
 
 /**
  * End the chunk: all blocks are in.
@@ -321,6 +348,7 @@ BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
@@ -440,8 +468,9 @@ typedef struct blosc2_lock blosc2_lock;
 BLOSC2_API int blosc2_lock_create(blosc2_lock **out);
 BLOSC2_API void blosc2_lock_free(blosc2_lock *lock); /**< NULL is fine */
 
-BLOSC2_API void blosc2_lock_share(blosc2_lock *lock); /**< for reading */
-BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);   /**< for writing */
+BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
+BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
+BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
 BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
 
 #ifdef __cplusplus

@@ -139,6 +139,53 @@ static void test_blocks_taken_over(blosc2_workspace *workspace)
     }
 }
 
+/* A builder of blocks [first, stop), begun. */
+static blosc2_builder *build_some(const blosc2_cparams *cparams, const uint8_t *data, int32_t nbytes,
+                                  int32_t block_bytes, int32_t first, int32_t stop,
+                                  blosc2_workspace *workspace)
+{
+    blosc2_builder *builder;
+    CHECK_OK(blosc2_builder_create(cparams, &builder));
+    CHECK_OK(blosc2_builder_start(builder, nbytes, block_bytes));
+    for (int32_t block = first; block < stop; block++)
+        CHECK_OK(blosc2_builder_encode_block(builder, block, data + (size_t)block * (size_t)block_bytes,
+                                             workspace));
+    return builder;
+}
+
+/* Three builders that share the blocks make the chunk that one would make: streams, copies and gathered ones.
+ */
+static void test_shared_work_makes_the_same_chunk(blosc2_workspace *workspace)
+{
+    enum { BYTES = 7990, BLOCK = 1000, COUNT = 8 };
+    uint8_t data[BYTES];
+    for (int round = 0; round < 20; round++) {
+        make_data(data, BYTES, round % 4);
+        if (round % 5 == 4) make_data(data, BYTES / 2, 2); /* the first builder's part does not compress */
+        blosc2_cparams cparams = blosc2_cparams_default(2);
+        cparams.clevel = round == 10 ? 0 : 5;
+        if (round > 14) cparams.filters[0] = BLOSC2_DELTA;
+        blosc2_builder *alone = build_some(&cparams, data, BYTES, BLOCK, 0, COUNT, workspace);
+        blosc2_builder *a = build_some(&cparams, data, BYTES, BLOCK, 0, 3, workspace);
+        blosc2_builder *b = build_some(&cparams, data, BYTES, BLOCK, 3, 3, workspace);
+        blosc2_builder *c = build_some(&cparams, data, BYTES, BLOCK, 3, COUNT, workspace);
+        CHECK(blosc2_builder_take(a, c, 3, COUNT + 1, workspace) == BLOSC2_E_ARGUMENT);
+        CHECK(blosc2_builder_take(a, c, 2, COUNT, workspace) == BLOSC2_E_ARGUMENT);
+        CHECK_OK(blosc2_builder_take(a, b, 3, 3, workspace));
+        CHECK_OK(blosc2_builder_take(a, c, 3, COUNT, workspace));
+        const uint8_t *expected, *got;
+        int32_t expected_cbytes, got_cbytes;
+        CHECK_OK(blosc2_builder_finish(alone, &expected, &expected_cbytes, workspace));
+        CHECK_OK(blosc2_builder_finish(a, &got, &got_cbytes, workspace));
+        CHECK(got_cbytes == expected_cbytes && memcmp(got, expected, (size_t)got_cbytes) == 0);
+        check_content(got, got_cbytes, data, BYTES, 2, workspace);
+        blosc2_builder_free(alone);
+        blosc2_builder_free(a);
+        blosc2_builder_free(b);
+        blosc2_builder_free(c);
+    }
+}
+
 static void test_missing_blocks_are_noticed(blosc2_workspace *workspace)
 {
     uint8_t data[200] = {1};
@@ -226,6 +273,7 @@ int main(void)
     test_round_trips(workspace);
     test_dictionaries(workspace);
     test_blocks_taken_over(workspace);
+    test_shared_work_makes_the_same_chunk(workspace);
     test_missing_blocks_are_noticed(workspace);
     test_special_chunks(workspace);
     test_parameters_are_checked();

@@ -115,8 +115,24 @@ static void check_table(const b2_kernels *table)
     }
 }
 
+static void test_the_public_list_is_that_of_the_tables(void)
+{
+    const b2_kernels *const *tables;
+    size_t count = b2_kernels_all(&tables);
+    const char *names[16] = {0};
+    CHECK(blosc2_kernels_list(NULL, 0) == count && blosc2_kernels_list(names, 16) == count && count <= 16);
+    for (size_t i = 0; i < count; i++) {
+        int can_run = (tables[i]->needs & ~b2_cpu_features()) == 0;
+        CHECK(strcmp(names[i], tables[i]->name) == 0 && blosc2_kernels_can_run(names[i]) == can_run);
+    }
+    CHECK(blosc2_kernels_can_run("generic") == 1 && blosc2_kernels_can_run(blosc2_kernels_name()) == 1);
+    CHECK(blosc2_kernels_can_run("abacus") == 0 && blosc2_kernels_can_run(NULL) == 0);
+    CHECK(strchr(blosc2_compiler(), ' ') != NULL);
+}
+
 int main(void)
 {
+    test_the_public_list_is_that_of_the_tables();
     in_room = guarded(ROOM);
     out_room = guarded(ROOM);
     fill(in_room, ROOM);

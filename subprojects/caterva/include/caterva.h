@@ -56,7 +56,8 @@ typedef struct caterva_options {
     const void *fill_value;             /**< item_bytes bytes, or NULL */
     const blosc2_metalayer *metalayers; /**< the user's fixed ones, in order; geometry's own come on top */
     int metalayer_count;
-    int threads; /**< 1.. */
+    int threads;         /**< 1.. */
+    int64_t cache_bytes; /**< caterva_array_set_cache_bytes() */
 } caterva_options;
 
 /**
@@ -76,7 +77,11 @@ CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, i
 /** Release; a change that was begun is rolled back. NULL is fine. */
 CATERVA_API void caterva_array_free(caterva_array *array);
 
+/** The geometry, for callers that keep out who would change the array meanwhile. */
 CATERVA_API const caterva_geometry *caterva_array_geometry(const caterva_array *array);
+
+/** A copy of the geometry, whole even while another thread changes the array. Never waits for that thread. */
+CATERVA_API void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out);
 
 /** The "b2nd" dtype string; "" where the file has none. */
 CATERVA_API const char *caterva_array_dtype(const caterva_array *array);
@@ -87,7 +92,15 @@ CATERVA_API const blosc2_schunk *caterva_array_schunk(const caterva_array *array
 CATERVA_API int caterva_array_threads(const caterva_array *array);
 CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
 
-/** Items start, start + step, ... (count of them) on each axis. */
+/**
+ * Bytes of recently decoded blocks that an array keeps for the next reads; 0 keeps none, less than two blocks
+ * neither. Small requests use them, and those alone: ones that touch blocks of half as many bytes at most.
+ */
+#define CATERVA_CACHE_BYTES (4 << 20) /* to begin with */
+CATERVA_API int64_t caterva_array_cache_bytes(caterva_array *array);
+CATERVA_API void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes);
+
+/** Items start, start + step, ... (count of them) on each axis; all 0 beyond the array's axes. */
 typedef struct caterva_selection {
     int64_t start[CATERVA_MAX_NDIM]; /**< 0 <= start < shape where count > 0 */
     int64_t count[CATERVA_MAX_NDIM]; /**< >= 0 */
@@ -104,6 +117,15 @@ typedef struct caterva_selection {
  */
 CATERVA_API int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                                    const int64_t *strides);
+
+/**
+ * Copy a selection of one item, if that costs no more than a copy: its block is in the cache, and nobody
+ * changes the array. It never waits, so that a caller may hold locks of his own (an interpreter's).
+ *
+ * @param item  A selection of count 1 on every axis.
+ * @return True if `out` has the item; else caterva_array_read() must be asked.
+ */
+CATERVA_API bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out);
 
 /**
  * Copy strided memory into a selection: one change (begun and committed here, unless one is open). Blocks

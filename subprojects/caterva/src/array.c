@@ -6,10 +6,25 @@
 #include "internal.h"
 #include "metadata.h"
 
+/* Who asks for the shape must not wait for a long write under the array's lock, so the geometry has a lock of
+   its own. It is held for one copy: too short to sleep for. */
+static void geometry_enter(caterva_array *array)
+{
+    while (atomic_flag_test_and_set_explicit(&array->geometry_taken, memory_order_acquire)) continue;
+}
+
+static void geometry_leave(caterva_array *array)
+{
+    atomic_flag_clear_explicit(&array->geometry_taken, memory_order_release);
+}
+
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry)
 {
+    geometry_enter(array);
     array->geometry = *geometry;
+    geometry_leave(array);
     cat_layout_init(geometry, BLOSC2_E_ARGUMENT, &array->layout); /* cannot fail: it is checked */
+    cat_cache_reset(&array->cache, array->cache.bytes, array->layout.block_bytes);
 }
 
 static int create_locks(caterva_array *array)
@@ -17,11 +32,13 @@ static int create_locks(caterva_array *array)
     int status = blosc2_lock_create(&array->lock);
     if (status == BLOSC2_OK) status = blosc2_lock_create(&array->chunks);
     if (status == BLOSC2_OK) status = blosc2_lock_create(&array->workers.lock);
+    if (status == BLOSC2_OK) status = blosc2_lock_create(&array->cache.lock);
     return status;
 }
 
 static void free_locks(caterva_array *array)
 {
+    blosc2_lock_free(array->cache.lock);
     blosc2_lock_free(array->workers.lock);
     blosc2_lock_free(array->chunks);
     blosc2_lock_free(array->lock);
@@ -33,7 +50,8 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 {
     caterva_array *array = calloc(1, sizeof *array);
     char *text = malloc(dtype_bytes + 1);
-    int status = array && text ? create_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
+    int status =
+        array && text ? create_locks(array) : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an array");
     if (status < 0) {
         if (array) free_locks(array);
         free(array);
@@ -44,7 +62,9 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     text[dtype_bytes] = '\0';
     array->dtype = text;
     array->schunk = schunk;
+    array->cache.bytes = CATERVA_CACHE_BYTES;
     array->committed = *geometry;
+    atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
     atomic_init(&array->threads, 1);
     *out = array;
@@ -54,6 +74,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
 void caterva_array_free(caterva_array *array)
 {
     if (!array) return;
+    cat_cache_empty(&array->cache);
     cat_worker_pool_empty(&array->workers);
     blosc2_schunk_free(array->schunk);
     free_locks(array);
@@ -195,6 +216,7 @@ int caterva_array_create(const caterva_options *options, caterva_array **out)
     if (status == BLOSC2_OK) status = create_empty(options, &layout, dtype, &array);
     if (status < 0) return status;
     caterva_array_set_threads(array, options->threads);
+    caterva_array_set_cache_bytes(array, options->cache_bytes);
     status = fill(array, options);
     if (status < 0) {
         caterva_array_free(array);
@@ -332,6 +354,13 @@ const caterva_geometry *caterva_array_geometry(const caterva_array *array)
     return &array->geometry;
 }
 
+void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out)
+{
+    geometry_enter(array);
+    *out = array->geometry;
+    geometry_leave(array);
+}
+
 const char *caterva_array_dtype(const caterva_array *array)
 {
     return array->dtype;
@@ -350,4 +379,19 @@ int caterva_array_threads(const caterva_array *array)
 void caterva_array_set_threads(caterva_array *array, int threads)
 {
     atomic_store_explicit(&array->threads, threads < 1 ? 1 : threads, memory_order_relaxed);
+}
+
+int64_t caterva_array_cache_bytes(caterva_array *array)
+{
+    blosc2_lock_share(array->lock);
+    int64_t bytes = array->cache.bytes;
+    blosc2_lock_release(array->lock);
+    return bytes;
+}
+
+void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes)
+{
+    blosc2_lock_own(array->lock);
+    cat_cache_reset(&array->cache, bytes < 0 ? 0 : bytes, array->layout.block_bytes);
+    blosc2_lock_release(array->lock);
 }

@@ -55,6 +55,12 @@ const uint8_t *cat_chunk_repeated_item(const cat_chunk *chunk, int32_t item_byte
     return zeros ? memset(worker->block.bytes, 0, (size_t)item_bytes) : NULL;
 }
 
+const uint8_t *cat_chunk_raw_block(const cat_chunk *chunk, int32_t block)
+{
+    if (chunk->decoded) return chunk->decoded + (size_t)block * (size_t)chunk->block_bytes;
+    return blosc2_view_raw_block(&chunk->view, block);
+}
+
 int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_worker *worker)
 {
     if (chunk->decoded) {

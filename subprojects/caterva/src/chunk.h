@@ -29,6 +29,9 @@ int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *bl
  */
 const uint8_t *cat_chunk_repeated_item(const cat_chunk *chunk, int32_t item_bytes, cat_worker *worker);
 
+/** Block `block` where it lies uncompressed in memory, else NULL. */
+const uint8_t *cat_chunk_raw_block(const cat_chunk *chunk, int32_t block);
+
 /** Bring block `block` of the array to `out`. */
 int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_worker *worker);
 

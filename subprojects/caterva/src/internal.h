@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "cache.h"
 #include "caterva.h"
 #include "overlap.h"
 #include "shape.h"
@@ -14,13 +15,16 @@ struct caterva_array {
     blosc2_schunk *schunk; /* owned */
     char *dtype;           /* owned, NUL-terminated */
     caterva_geometry geometry;
+    atomic_flag geometry_taken; /* while `geometry` is copied in or out */
     cat_layout layout;          /* of `geometry` */
     caterva_geometry committed; /* what a rollback returns to */
     bool change_failed;         /* a write of the caller's change failed half-way: it must not be committed */
     atomic_int threads;
-    blosc2_lock *lock;   /* readers and writers of the array */
-    blosc2_lock *chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
+    blosc2_lock *lock; /* readers and writers of the array */
+    blosc2_lock
+        *chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
+    cat_cache cache; /* blocks of the state that readers see */
 };
 
 /** Threads of one call. */

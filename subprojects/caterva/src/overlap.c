@@ -18,6 +18,7 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
                                "axis %d: start %" PRId64 " (expected 0 <= start < %" PRId64 ")", d, start,
                                shape[d]);
         }
+        if (count == 1) continue;
         /* Dividing by the negative step itself, as -step may not exist. */
         int64_t limit = step > 0 ? (shape[d] - 1 - start) / step : -(start / step);
         if (count - 1 > limit) {
@@ -26,6 +27,9 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
                                " (expected at most %" PRId64 " in an extent of %" PRId64 ")",
                                d, count, start, step, limit + 1, shape[d]);
         }
+    }
+    for (int d = ndim; d < CATERVA_MAX_NDIM; d++) {
+        if (selection->step[d]) return blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: not one of the %d", d, ndim);
     }
     return BLOSC2_OK;
 }
@@ -58,8 +62,8 @@ int64_t cat_selection_runs(int ndim, const caterva_selection *selection, cat_run
     return offset;
 }
 
-/** Steps of a tile or more meet tiles once each, and skip some; shorter ones meet every tile on their way. */
-static int64_t touched_tiles(const cat_run *run, int64_t tile)
+/* Steps of a tile or more meet tiles once each, and skip some; shorter ones meet every tile on their way. */
+int64_t cat_run_tiles(const cat_run *run, int64_t tile)
 {
     if (run->step >= tile) return run->count;
     return (run->start + (run->count - 1) * run->step) / tile - run->start / tile + 1;
@@ -93,7 +97,7 @@ void cat_overlap_init(cat_overlap *overlap, int ndim, const cat_run *runs, const
     overlap->strides = strides;
     overlap->count = 1;
     for (int d = 0; d < ndim; d++) {
-        overlap->touched[d] = touched_tiles(&runs[d], tile[d]);
+        overlap->touched[d] = cat_run_tiles(&runs[d], tile[d]);
         overlap->count *= overlap->touched[d];
     }
 }

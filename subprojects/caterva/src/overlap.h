@@ -33,6 +33,9 @@ int64_t cat_selection_items(int ndim, const caterva_selection *selection);
  */
 int64_t cat_selection_runs(int ndim, const caterva_selection *selection, cat_run *runs, int64_t *strides);
 
+/** Tiles of extent `tile` that a run of at least one item touches. */
+int64_t cat_run_tiles(const cat_run *run, int64_t tile);
+
 /** A selection laid over a grid. All pointers are borrowed. */
 typedef struct cat_overlap {
     int ndim;

@@ -1,13 +1,19 @@
 /**
  * Reading: a selection falls into chunks, each chunk's part into blocks, and each block's part is copied into
- * place. A block that is just what the caller wants, where he wants it, is decoded in place.
+ * place. A block that is just what the caller wants, where he wants it, is decoded in place; blocks that lie
+ * raw in memory are copied from there; those of small requests come from the cache, or go there.
  */
 #include <inttypes.h>
+#include <string.h>
 
+#include "cache.h"
 #include "checked.h"
 #include "chunk.h"
 #include "copy_box.h"
 #include "internal.h"
+
+/** Pieces of work for each thread, so that all end at about the same time. */
+enum { PIECES_PER_THREAD = 4 };
 
 typedef struct read_job {
     caterva_array *array;
@@ -15,19 +21,26 @@ typedef struct read_job {
     cat_run runs[CATERVA_MAX_NDIM];
     int64_t strides[CATERVA_MAX_NDIM]; /* of `out` */
     cat_overlap chunks;
+    int64_t slices;       /* pieces of work that each chunk is cut into */
     bool out_fits_blocks; /* a whole block lies in `out` as it does in a chunk */
+    bool use_cache;
+    bool raw_stays; /* raw blocks are in memory anyway: the cache need not hold them */
     cat_crew crew;
 } read_job;
 
-/** One chunk's blocks; threads share them in groups when few chunks are read. */
-typedef struct chunk_job {
+/** What one thread reads at a time: a slice of the touched blocks of one chunk. */
+typedef struct read_piece {
     read_job *read;
+    cat_worker *worker;
     uint8_t *out; /* first item of the chunk's part */
     cat_part part;
     cat_overlap blocks;
+    int64_t start, stop;  /* of the touched blocks */
+    const int32_t *order; /* those of them still to be read; NULL: all from `start` */
+    int32_t *numbers;     /* their block numbers; NULL: not listed */
+    int64_t count;
     cat_chunk chunk;
-    int64_t group; /* blocks per piece of work */
-} chunk_job;
+} read_piece;
 
 /** Copy the items of a part from its block. */
 static void copy_part(const read_job *read, const cat_part *part, const uint8_t *block, uint8_t *out)
@@ -38,33 +51,100 @@ static void copy_part(const read_job *read, const cat_part *part, const uint8_t 
     cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
 }
 
-static int read_block(const chunk_job *job, int64_t n, cat_worker *worker)
+/** Where a block is decoded to if only some of it is wanted, or not as it lies in the chunk. */
+static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out)
 {
-    const read_job *read = job->read;
-    const cat_layout *layout = &read->array->layout;
-    const cat_chunk *chunk = &job->chunk;
-    cat_part part;
-    cat_overlap_part(&job->blocks, n, &part);
-    int32_t block = (int32_t)part.number;
-    uint8_t *out = job->out + part.offset;
-    if (chunk->decoded) {
-        copy_part(read, &part, chunk->decoded + part.number * layout->block_bytes, out);
+    const read_job *read = piece->read;
+    cat_cache *cache = &read->array->cache;
+    int32_t block = (int32_t)part->number;
+    const uint8_t *raw = cat_chunk_raw_block(&piece->chunk, block);
+    if (raw && (read->raw_stays || !read->use_cache)) {
+        copy_part(read, part, raw, out);
         return BLOSC2_OK;
     }
-    if (read->out_fits_blocks && cat_part_is_tile(&part, layout->ndim, layout->block)) {
-        return cat_chunk_read_block(chunk, block, out, worker);
-    }
-    int status = cat_chunk_read_block(chunk, block, worker->block.bytes, worker);
-    if (status == BLOSC2_OK) copy_part(read, &part, worker->block.bytes, out);
+    cat_slot *slot = read->use_cache ? cat_cache_claim(cache, piece->part.number, block) : NULL;
+    uint8_t *bytes = slot ? slot->bytes : piece->worker->block.bytes;
+    int status = cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker);
+    if (status == BLOSC2_OK) copy_part(read, part, bytes, out);
+    if (slot && status == BLOSC2_OK) cat_cache_list(cache, slot);
+    if (slot) cat_cache_release(cache, slot);
     return status;
 }
 
-static int read_blocks(const chunk_job *job, int64_t start, int64_t stop, cat_worker *worker)
+static int read_block(const read_piece *piece, int64_t n)
 {
-    int status = BLOSC2_OK;
-    for (int64_t n = start; n < stop && status == BLOSC2_OK; n++) status = read_block(job, n, worker);
-    if (status < 0) return blosc2_fail_within(status, "chunk %" PRId64, job->part.number);
+    const read_job *read = piece->read;
+    const cat_layout *layout = &read->array->layout;
+    cat_part part;
+    cat_overlap_part(&piece->blocks, n, &part);
+    uint8_t *out = piece->out + part.offset;
+    if (read->out_fits_blocks && cat_part_is_tile(&part, layout->ndim, layout->block)) {
+        return cat_chunk_read_block(&piece->chunk, (int32_t)part.number, out, piece->worker);
+    }
+    return read_part(piece, &part, out);
+}
+
+static bool copy_from_cache(const read_piece *piece, const cat_part *part)
+{
+    cat_cache *cache = &piece->read->array->cache;
+    cat_slot *slot = cat_cache_find(cache, piece->part.number, (int32_t)part->number);
+    if (!slot) return false;
+    copy_part(piece->read, part, slot->bytes, piece->out + part->offset);
+    cat_cache_release(cache, slot);
+    return true;
+}
+
+/** List the blocks to be read; those in the cache are copied on the way. */
+static int list_blocks(read_piece *piece)
+{
+    cat_scratch *list = &piece->worker->list;
+    piece->count = piece->stop - piece->start;
+    if (piece->count > CAT_BLOCK_LIST_MAX) return BLOSC2_OK;
+    int status = cat_scratch_reserve(list, 2 * piece->count * (int64_t)sizeof(int32_t));
+    if (status < 0) return status;
+    int32_t *order = (int32_t *)(void *)list->bytes, left = 0;
+    piece->numbers = order + piece->count;
+    for (int64_t n = piece->start; n < piece->stop; n++) {
+        cat_part part;
+        cat_overlap_part(&piece->blocks, n, &part);
+        if (piece->read->use_cache && copy_from_cache(piece, &part)) continue;
+        piece->numbers[left] = (int32_t)part.number;
+        order[left++] = (int32_t)n;
+    }
+    piece->order = order;
+    piece->count = left;
     return BLOSC2_OK;
+}
+
+/** Lay the selection over the chunk of piece `index`, and take its slice of the blocks. */
+static void lay_piece(read_piece *piece, read_job *read, int64_t index)
+{
+    const cat_layout *layout = &read->array->layout;
+    int64_t slice = index % read->slices;
+    piece->read = read;
+    cat_overlap_part(&read->chunks, index / read->slices, &piece->part);
+    piece->out = read->out + piece->part.offset;
+    cat_overlap_init(&piece->blocks, layout->ndim, piece->part.runs, layout->block, layout->block_grid,
+                     read->strides);
+    int64_t each = cat_ceil_div(piece->blocks.count, read->slices);
+    piece->start = cat_min_i64(slice * each, piece->blocks.count);
+    piece->stop = cat_min_i64(piece->start + each, piece->blocks.count);
+    piece->order = NULL;
+    piece->numbers = NULL;
+}
+
+/** If the chunk repeats one item: lay that over its part, without a look at blocks. The first slice does it.
+ */
+static bool fill_part(const read_piece *piece)
+{
+    static const int64_t still[CATERVA_MAX_NDIM];
+    const cat_layout *layout = &piece->read->array->layout;
+    const uint8_t *item = cat_chunk_repeated_item(&piece->chunk, layout->item_bytes, piece->worker);
+    if (!item || piece->start > 0) return item != NULL;
+    int64_t counts[CATERVA_MAX_NDIM];
+    for (int d = 0; d < layout->ndim; d++) counts[d] = piece->part.runs[d].count;
+    cat_copy_box(layout->ndim, counts, layout->item_bytes, piece->out, piece->read->strides, item, still);
+    return true;
 }
 
 static int get_worker(read_job *job, int thread, cat_worker **out)
@@ -74,84 +154,36 @@ static int get_worker(read_job *job, int thread, cat_worker **out)
     return cat_scratch_reserve(&(*out)->block, job->array->layout.block_bytes);
 }
 
-static int read_group(void *context, int thread, int64_t index)
+static int read_piece_of(void *context, int thread, int64_t index)
 {
-    chunk_job *job = context;
-    cat_worker *worker;
-    int status = get_worker(job->read, thread, &worker);
+    read_piece piece;
+    int status = get_worker(context, thread, &piece.worker);
     if (status < 0) return status;
-    int64_t start = index * job->group;
-    return read_blocks(job, start, cat_min_i64(start + job->group, job->blocks.count), worker);
-}
-
-static int list_blocks(const cat_overlap *blocks, cat_worker *worker)
-{
-    int status = cat_scratch_reserve(&worker->list, blocks->count * (int64_t)sizeof(int32_t));
-    if (status < 0) return status;
-    int32_t *list = (int32_t *)(void *)worker->list.bytes;
-    for (int64_t n = 0; n < blocks->count; n++) {
-        cat_part part;
-        cat_overlap_part(blocks, n, &part);
-        list[n] = (int32_t)part.number;
-    }
+    lay_piece(&piece, context, index);
+    status = list_blocks(&piece);
+    if (status < 0 || piece.count == 0) return status;
+    const caterva_array *array = piece.read->array;
+    bool all = !piece.numbers || piece.count == array->layout.block_count;
+    status = cat_chunk_open(array, piece.part.number, all ? NULL : piece.numbers,
+                            all ? 0 : (int32_t)piece.count, piece.worker, &piece.chunk);
+    if (status < 0 || fill_part(&piece)) return status;
+    for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++)
+        status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
+    if (status < 0) return blosc2_fail_within(status, "chunk %" PRId64, piece.part.number);
     return BLOSC2_OK;
 }
 
-/** Lay the selection over chunk `n` of those it touches, and bring the blocks it takes. */
-static int open_chunk(read_job *read, int64_t n, cat_worker *worker, chunk_job *job)
+/** True if what the request touches leaves room for others in the cache: then it may help the next ones. */
+static bool suits_cache(const read_job *job)
 {
-    const cat_layout *layout = &read->array->layout;
-    job->read = read;
-    cat_overlap_part(&read->chunks, n, &job->part);
-    job->out = read->out + job->part.offset;
-    cat_overlap_init(&job->blocks, layout->ndim, job->part.runs, layout->block, layout->block_grid,
-                     read->strides);
-    int64_t count = job->blocks.count;
-    bool all = count == layout->block_count || count > CAT_BLOCK_LIST_MAX;
-    int status = all ? BLOSC2_OK : list_blocks(&job->blocks, worker);
-    if (status < 0) return status;
-    const int32_t *list = all ? NULL : (const int32_t *)(void *)worker->list.bytes;
-    return cat_chunk_open(read->array, job->part.number, list, all ? 0 : (int32_t)count, worker, &job->chunk);
-}
-
-/** If the chunk repeats one item: lay that over its part, without a look at blocks. */
-static bool fill_part(const chunk_job *job, cat_worker *worker)
-{
-    static const int64_t still[CATERVA_MAX_NDIM];
-    const cat_layout *layout = &job->read->array->layout;
-    const uint8_t *item = cat_chunk_repeated_item(&job->chunk, layout->item_bytes, worker);
-    if (!item) return false;
-    int64_t counts[CATERVA_MAX_NDIM];
-    for (int d = 0; d < layout->ndim; d++) counts[d] = job->part.runs[d].count;
-    cat_copy_box(layout->ndim, counts, layout->item_bytes, job->out, job->read->strides, item, still);
-    return true;
-}
-
-/** Chunk by chunk on each thread. */
-static int read_chunk(void *context, int thread, int64_t index)
-{
-    read_job *read = context;
-    cat_worker *worker;
-    chunk_job job;
-    int status = get_worker(read, thread, &worker);
-    if (status == BLOSC2_OK) status = open_chunk(read, index, worker, &job);
-    if (status < 0 || fill_part(&job, worker)) return status;
-    return read_blocks(&job, 0, job.blocks.count, worker);
-}
-
-/** One chunk after another, each by all threads. */
-static int read_chunks_together(read_job *read, int threads)
-{
-    cat_worker *worker;
-    chunk_job job;
-    int status = get_worker(read, 0, &worker);
-    for (int64_t n = 0; n < read->chunks.count && status == BLOSC2_OK; n++) {
-        status = open_chunk(read, n, worker, &job);
-        if (status < 0 || fill_part(&job, worker)) continue;
-        job.group = cat_ceil_div(job.blocks.count, 4 * (int64_t)threads);
-        status = blosc2_parallel_for(threads, cat_ceil_div(job.blocks.count, job.group), read_group, &job);
+    const cat_layout *layout = &job->array->layout;
+    int64_t blocks = 1; /* at most: blocks do not go on over the edge of a chunk */
+    for (int d = 0; d < layout->ndim; d++) {
+        int64_t touched = cat_run_tiles(&job->runs[d], layout->block[d]) +
+                          cat_run_tiles(&job->runs[d], layout->chunk[d]) - 1;
+        if (!cat_mul_i64(blocks, touched, &blocks)) return false;
     }
-    return status;
+    return cat_cache_suits(&job->array->cache, blocks);
 }
 
 int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
@@ -163,17 +195,39 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.out += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
     job.out_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
+    job.use_cache = suits_cache(&job);
+    job.raw_stays = blosc2_schunk_in_memory(array->schunk);
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
-    int status = BLOSC2_OK;
-    if (threads > 1 && job.chunks.count < threads) {
-        status = read_chunks_together(&job, threads);
-    } else if (threads > 1) {
-        status = blosc2_parallel_for(threads, job.chunks.count, read_chunk, &job);
-    } else {
-        for (int64_t n = 0; n < job.chunks.count && status == BLOSC2_OK; n++) status = read_chunk(&job, 0, n);
-    }
+    int64_t pieces = threads > 1 ? PIECES_PER_THREAD * (int64_t)threads : 1;
+    job.slices = job.chunks.count < pieces ? cat_ceil_div(pieces, job.chunks.count) : 1;
+    job.slices = cat_min_i64(job.slices, layout->block_count);
+    int status = blosc2_parallel_for(threads, job.chunks.count * job.slices, read_piece_of, &job);
     cat_crew_dismiss(&job.crew);
     return status;
+}
+
+/** The smallest request: one item of a block in the cache. */
+static bool copy_item(caterva_array *array, const caterva_selection *item, void *out)
+{
+    const cat_layout *layout = &array->layout;
+    int64_t chunk = 0, block = 0, offset = 0;
+    for (int d = 0; d < layout->ndim; d++) {
+        if (item->start[d] < 0 || item->start[d] >= layout->shape[d]) return false;
+        int64_t in_array = item->start[d] / layout->chunk[d];
+        int64_t in_chunk = item->start[d] % layout->chunk[d];
+        chunk = chunk * layout->chunk_grid[d] + in_array;
+        block = block * layout->block_grid[d] + in_chunk / layout->block[d];
+        offset += in_chunk % layout->block[d] * layout->block_strides[d];
+    }
+    return cat_cache_copy(&array->cache, chunk, (int32_t)block, offset, out, (size_t)layout->item_bytes);
+}
+
+bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out)
+{
+    if (!blosc2_lock_try_share(array->lock)) return false;
+    bool is_there = copy_item(array, item, out);
+    blosc2_lock_release(array->lock);
+    return is_there;
 }
 
 int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,

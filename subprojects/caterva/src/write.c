@@ -17,12 +17,14 @@ typedef struct write_job {
     int64_t strides[CATERVA_MAX_NDIM]; /* of `in` */
     cat_overlap chunks;
     bool in_fits_blocks; /* a whole block lies in `in` as it does in a chunk */
+    int64_t slices;      /* threads that share a chunk */
     cat_crew crew;
 } write_job;
 
-/** One chunk on its way from `old` to the builder of a worker. */
+/** Blocks [first, stop) of one chunk on their way from `old` to the builder of a worker. */
 typedef struct chunk_job {
     const write_job *write;
+    int32_t first, stop;
     cat_worker *worker;
     cat_part part;
     cat_overlap blocks;
@@ -43,9 +45,12 @@ static bool is_covered(const chunk_job *job, const cat_part *part)
     return true;
 }
 
-static void lay_over_chunk(chunk_job *job, int64_t n)
+/** Lay the selection over chunk `n` of those it touches, and take slice `slice` of all its blocks. */
+static void lay_over_chunk(chunk_job *job, int64_t n, int64_t slice)
 {
     const cat_layout *layout = &job->write->array->layout;
+    job->first = (int32_t)(layout->block_count * slice / job->write->slices);
+    job->stop = (int32_t)(layout->block_count * (slice + 1) / job->write->slices);
     cat_overlap_part(&job->write->chunks, n, &job->part);
     cat_overlap_init(&job->blocks, layout->ndim, job->part.runs, layout->block, layout->block_grid,
                      job->write->strides);
@@ -57,25 +62,38 @@ static void lay_over_chunk(chunk_job *job, int64_t n)
     }
 }
 
-/** Write the numbers of all blocks whose old content is needed. @return How many. */
+/**
+ * The next block that the selection touches, of those of the slice.
+ * @param n  Which of the touched blocks of the chunk to begin with; moves past the one found.
+ */
+static bool next_touched(const chunk_job *job, int64_t *n, cat_part *part)
+{
+    while (*n < job->blocks.count) {
+        cat_overlap_part(&job->blocks, (*n)++, part);
+        if (part->number >= job->stop) return false; /* numbers ascend */
+        if (part->number >= job->first) return true;
+    }
+    return false;
+}
+
+/** Write the numbers of the slice's blocks whose old content is needed. @return How many. */
 static int32_t list_old_blocks(const chunk_job *job, int32_t *list)
 {
-    int32_t count = 0, next = 0;
-    for (int64_t n = 0; n < job->blocks.count; n++) {
-        cat_part part;
-        cat_overlap_part(&job->blocks, n, &part);
+    int32_t count = 0, next = job->first;
+    cat_part part;
+    for (int64_t n = 0; next_touched(job, &n, &part);) {
         while (next < part.number) list[count++] = next++;
         if (!is_covered(job, &part)) list[count++] = next;
         next++;
     }
-    while (next < job->write->array->layout.block_count) list[count++] = next++;
+    while (next < job->stop) list[count++] = next++;
     return count;
 }
 
 static int open_old(chunk_job *job)
 {
     const caterva_array *array = job->write->array;
-    int32_t block_count = array->layout.block_count, listed = 0;
+    int32_t block_count = job->stop - job->first, listed = 0;
     const int32_t *list = NULL;
     if (block_count <= CAT_BLOCK_LIST_MAX) {
         int status = cat_scratch_reserve(&job->worker->list, block_count * (int64_t)sizeof(int32_t));
@@ -138,58 +156,95 @@ static int build_blocks(const chunk_job *job)
 {
     const cat_layout *layout = &job->write->array->layout;
     int status = blosc2_builder_start(job->worker->builder, layout->chunk_bytes, layout->block_bytes);
-    int32_t next = 0;
-    for (int64_t n = 0; n < job->blocks.count && status == BLOSC2_OK; n++) {
-        cat_part part;
-        cat_overlap_part(&job->blocks, n, &part);
+    int32_t next = job->first;
+    cat_part part;
+    for (int64_t n = 0; status == BLOSC2_OK && next_touched(job, &n, &part);) {
         for (; next < part.number && status == BLOSC2_OK; next++) status = keep_block(job, next);
         if (status == BLOSC2_OK) status = change_block(job, &part);
         next++;
     }
-    for (; next < layout->block_count && status == BLOSC2_OK; next++) status = keep_block(job, next);
+    for (; next < job->stop && status == BLOSC2_OK; next++) status = keep_block(job, next);
     return status;
 }
 
-/** Build the new chunk, which the builder keeps. */
-static int build_chunk(chunk_job *job, const uint8_t **bytes, int32_t *cbytes)
+static int get_worker(write_job *job, int64_t number, cat_worker **out)
 {
-    blosc2_lock *chunks = job->write->array->chunks;
-    int status = BLOSC2_OK;
-    if (!job->covered) { /* replacing another chunk would pull the view away */
-        blosc2_lock_share(chunks);
-        status = open_old(job);
-    }
-    if (status == BLOSC2_OK) status = build_blocks(job);
-    if (!job->covered) blosc2_lock_release(chunks);
-    if (status < 0) return status;
-    return blosc2_builder_finish(job->worker->builder, bytes, cbytes, job->worker->workspace);
-}
-
-static int get_worker(write_job *job, int thread, cat_worker **out)
-{
-    int status = cat_crew_get(&job->crew, thread, out);
+    int status = cat_crew_get(&job->crew, (int)number, out);
     if (status == BLOSC2_OK)
         status = cat_worker_need_builder(*out, blosc2_schunk_cparams(job->array->schunk));
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&(*out)->block, job->array->layout.block_bytes);
     return status;
 }
 
-static int write_chunk(void *context, int thread, int64_t index)
+/** Build a slice of a chunk's blocks in the builder of a worker. */
+static int build_slice(write_job *write, int64_t chunk, int64_t slice, int64_t worker)
 {
-    write_job *write = context;
-    caterva_array *array = write->array;
     chunk_job job = {.write = write};
+    int status = get_worker(write, worker, &job.worker);
+    if (status < 0) return status;
+    lay_over_chunk(&job, chunk, slice);
+    blosc2_lock *chunks = write->array->chunks;
+    if (!job.covered) { /* replacing another chunk would pull the view away */
+        blosc2_lock_share(chunks);
+        status = open_old(&job);
+    }
+    if (status == BLOSC2_OK) status = build_blocks(&job);
+    if (!job.covered) blosc2_lock_release(chunks);
+    return status;
+}
+
+/** Put the chunk that a worker's builder has all blocks of into its place. */
+static int store_chunk(write_job *write, int64_t n, cat_worker *worker)
+{
+    caterva_array *array = write->array;
     const uint8_t *bytes;
     int32_t cbytes;
-    int status = get_worker(write, thread, &job.worker);
-    if (status < 0) return status;
-    lay_over_chunk(&job, index);
-    status = build_chunk(&job, &bytes, &cbytes);
+    cat_part part;
+    cat_overlap_part(&write->chunks, n, &part);
+    int status = blosc2_builder_finish(worker->builder, &bytes, &cbytes, worker->workspace);
     if (status < 0) return status;
     blosc2_lock_own(array->chunks);
-    status = blosc2_schunk_set_chunk(array->schunk, job.part.number, bytes, cbytes);
+    status = blosc2_schunk_set_chunk(array->schunk, part.number, bytes, cbytes);
+    cat_cache_drop(&array->cache, part.number);
     blosc2_lock_release(array->chunks);
     return status;
+}
+
+/** A chunk on each thread. */
+static int write_chunk(void *context, int thread, int64_t n)
+{
+    write_job *write = context;
+    int status = build_slice(write, n, 0, thread);
+    return status < 0 ? status : store_chunk(write, n, write->crew.workers[thread]);
+}
+
+typedef struct shared_chunk {
+    write_job *write;
+    int64_t n;
+} shared_chunk;
+
+/* Slices have workers of their own, whichever thread builds them: their builders are wanted afterwards. */
+static int build_shared(void *context, int thread, int64_t slice)
+{
+    (void)thread;
+    const shared_chunk *shared = context;
+    return build_slice(shared->write, shared->n, slice, slice);
+}
+
+/** One chunk by all threads. */
+static int write_together(write_job *write, int64_t n)
+{
+    int32_t count = write->array->layout.block_count;
+    shared_chunk shared = {write, n};
+    int status = blosc2_parallel_for((int)write->slices, write->slices, build_shared, &shared);
+    if (status < 0) return status;
+    cat_worker *const *workers = write->crew.workers;
+    for (int64_t slice = 1; slice < write->slices && status == BLOSC2_OK; slice++) {
+        status = blosc2_builder_take(workers[0]->builder, workers[slice]->builder,
+                                     (int32_t)(count * slice / write->slices),
+                                     (int32_t)(count * (slice + 1) / write->slices), workers[0]->workspace);
+    }
+    return status < 0 ? status : store_chunk(write, n, workers[0]);
 }
 
 int cat_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
@@ -202,13 +257,11 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
     job.in += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
     job.in_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
-    int status = BLOSC2_OK;
-    if (threads > 1 && job.chunks.count > 1) {
-        status = blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
-    } else {
-        for (int64_t n = 0; n < job.chunks.count && status == BLOSC2_OK; n++)
-            status = write_chunk(&job, 0, n);
-    }
+    bool is_shared = job.chunks.count < threads;
+    job.slices = is_shared ? cat_min_i64(threads, layout->block_count) : 1;
+    int status = is_shared ? BLOSC2_OK : blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
+    for (int64_t n = 0; is_shared && n < job.chunks.count && status == BLOSC2_OK; n++)
+        status = write_together(&job, n);
     cat_crew_dismiss(&job.crew);
     return status;
 }

@@ -202,6 +202,7 @@ static inline caterva_options random_options(void)
 {
     caterva_options options = {
         .geometry = random_geometry(), .dtype = "|V1", .threads = (int)random_in(1, 3)};
+    options.cache_bytes = random_in(0, 1) * random_in(0, 20000);
     options.cparams = random_cparams(options.geometry.item_bytes);
     return options;
 }

@@ -218,6 +218,12 @@ static void use_no_dict(blosc2_workspace *workspace)
     workspace->dict_serial = 0;
 }
 
+/* Where COPY and GATHER keep the content. */
+static uint8_t *content_of(const blosc2_builder *builder)
+{
+    return builder->way == BUILD_COPY ? builder->chunk.bytes + B2_HEADER_EXTENDED : builder->gather.bytes;
+}
+
 int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const void *data,
                                 blosc2_workspace *workspace)
 {
@@ -231,9 +237,7 @@ int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const vo
         const uint8_t *filtered = filter(builder, data, bytes, NULL, workspace, &status);
         return status < 0 ? status : add_filtered(builder, block, filtered, workspace);
     }
-    uint8_t *content =
-        builder->way == BUILD_COPY ? builder->chunk.bytes + B2_HEADER_EXTENDED : builder->gather.bytes;
-    memcpy(content + start, data, (size_t)bytes);
+    memcpy(content_of(builder) + start, data, (size_t)bytes);
     builder->blocks_in++;
     return BLOSC2_OK;
 }
@@ -257,6 +261,50 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
     if (status < 0) return status;
     memcpy(builder->chunk.bytes + builder->used, old->bytes + start, (size_t)(end - start));
     return streams_added(builder, block, end - start, workspace);
+}
+
+/* The streams of `from` as they lie, behind ours. */
+static int take_streams(blosc2_builder *builder, const blosc2_builder *from, blosc2_workspace *workspace)
+{
+    const uint8_t *their_starts = from->chunk.bytes + B2_HEADER_EXTENDED;
+    int64_t begin = B2_HEADER_EXTENDED + 4 * (int64_t)from->block_count;
+    int64_t bytes = from->used - begin, shift = builder->used - begin;
+    int status = reserve_streams(builder, bytes);
+    if (status < 0) return status;
+    memcpy(builder->chunk.bytes + builder->used, from->chunk.bytes + begin, (size_t)bytes);
+    uint8_t *starts = builder->chunk.bytes + B2_HEADER_EXTENDED;
+    for (int32_t i = 0; i < builder->block_count; i++) {
+        int64_t start = b2_load_le32(their_starts + 4 * (size_t)i);
+        if (start) b2_store_le32(starts + 4 * (size_t)i, (uint32_t)(start + shift));
+    }
+    builder->used += bytes;
+    if (!from->all_zeros) builder->all_zeros = false;
+    return builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD
+               ? switch_to_copy(builder, workspace)
+               : BLOSC2_OK;
+}
+
+int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
+                        blosc2_workspace *workspace)
+{
+    if (first < 0 || stop < first || stop > builder->block_count || from->blocks_in != stop - first ||
+        from->nbytes != builder->nbytes || from->block_bytes != builder->block_bytes)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: cannot take blocks %d..%d from one of %d blocks", first,
+                           stop, from->blocks_in);
+    int status = BLOSC2_OK;
+    if (builder->way == BUILD_STREAMS && from->way == BUILD_STREAMS) {
+        status = take_streams(builder, from, workspace);
+    } else if (stop > first) {
+        if (builder->way == BUILD_STREAMS) status = switch_to_copy(builder, workspace);
+        if (status == BLOSC2_OK && from->way == BUILD_STREAMS) status = switch_to_copy(from, workspace);
+        if (status < 0) return status;
+        size_t begin = (size_t)first * (size_t)builder->block_bytes;
+        size_t end = begin + (size_t)(stop - first - 1) * (size_t)builder->block_bytes +
+                     (size_t)block_nbytes(builder, stop - 1);
+        memcpy(content_of(builder) + begin, content_of(from) + begin, end - begin);
+    }
+    builder->blocks_in += stop - first;
+    return status;
 }
 
 /* A dictionary of the filtered blocks, put between bstarts and streams (chunk-format.md 11). */

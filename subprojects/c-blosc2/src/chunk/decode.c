@@ -90,6 +90,25 @@ static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, 
     return status;
 }
 
+/* The stream of a block that is one stream, stored as it is. */
+static const uint8_t *raw_stream(const blosc2_view *view, int32_t block)
+{
+    int32_t start, bytes = blosc2_view_block_nbytes(view, block);
+    bool is_one = !view->split || view->item_bytes == 1 || bytes != view->block_bytes;
+    if (!is_one || b2_view_block_start(view, block, &start) < 0) return NULL;
+    if (start > view->cbytes - 4 - (int64_t)bytes || b2_load_le_i32(view->bytes + start) != bytes)
+        return NULL;
+    return view->bytes + start + 4;
+}
+
+const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+{
+    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
+    if (view->memcpyed) return view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes;
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    return b2_pipeline_is_identity_backward(&pipeline) ? raw_stream(view, block) : NULL;
+}
+
 int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
 {
     if (block < 0 || block >= view->block_count)
@@ -100,9 +119,9 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
         b2_special_fill(view, block * view->block_bytes, out, bytes);
         return BLOSC2_OK;
     }
-    if (view->memcpyed) {
-        memcpy(out, view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes,
-               (size_t)bytes);
+    const uint8_t *raw = blosc2_view_raw_block(view, block);
+    if (raw) {
+        memcpy(out, raw, (size_t)bytes);
         return BLOSC2_OK;
     }
     b2_pipeline pipeline = b2_view_pipeline(view);

@@ -12,6 +12,9 @@
 
 /* Best first. A new instruction set: one file, one line here, one in meson.build. */
 static const b2_kernels *const TABLES[] = {
+#ifdef B2_HAVE_AVX512
+    &b2_kernels_avx512,
+#endif
 #ifdef B2_HAVE_AVX2
     &b2_kernels_avx2,
 #endif
@@ -76,6 +79,17 @@ const b2_kernels *b2_kernels_get(void)
 const char *blosc2_kernels_name(void)
 {
     return b2_kernels_get()->name;
+}
+
+size_t blosc2_kernels_list(const char **names, size_t max)
+{
+    for (size_t i = 0; i < B2_COUNT(TABLES) && i < max; i++) names[i] = TABLES[i]->name;
+    return B2_COUNT(TABLES);
+}
+
+int blosc2_kernels_can_run(const char *name)
+{
+    return name && choose(name, b2_cpu_features()) != NULL;
 }
 
 size_t b2_kernels_all(const b2_kernels *const **tables)

@@ -28,7 +28,8 @@ typedef struct b2_kernels {
 } b2_kernels;
 
 extern const b2_kernels b2_kernels_generic;
-extern const b2_kernels b2_kernels_avx2; /* each only where B2_HAVE_<NAME> */
+extern const b2_kernels b2_kernels_avx512; /* each only where B2_HAVE_<NAME> */
+extern const b2_kernels b2_kernels_avx2;
 extern const b2_kernels b2_kernels_sse2;
 extern const b2_kernels b2_kernels_neon;
 

@@ -167,6 +167,11 @@ blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk)
     return schunk->home;
 }
 
+bool blosc2_schunk_in_memory(const blosc2_schunk *schunk)
+{
+    return schunk->home == BLOSC2_HOME_MEMORY || schunk->home == BLOSC2_HOME_MEMFRAME;
+}
+
 bool blosc2_schunk_read_only(const blosc2_schunk *schunk)
 {
     return schunk->mode == BLOSC2_READ;

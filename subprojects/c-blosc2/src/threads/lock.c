@@ -47,6 +47,18 @@ void blosc2_lock_share(blosc2_lock *lock)
     b2_mutex_unlock(&lock->mutex);
 }
 
+bool blosc2_lock_try_share(blosc2_lock *lock)
+{
+    b2_mutex_lock(&lock->mutex); /* held for a few instructions only */
+    bool is_free = lock->called == lock->drawn && !lock->is_owned;
+    if (is_free) {
+        lock->called = ++lock->drawn;
+        lock->readers++;
+    }
+    b2_mutex_unlock(&lock->mutex);
+    return is_free;
+}
+
 void blosc2_lock_own(blosc2_lock *lock)
 {
     b2_mutex_lock(&lock->mutex);
