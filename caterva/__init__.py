@@ -1,7 +1,7 @@
 """N-dimensional, chunked, compressed arrays."""
 
-from caterva._core import build_info
-from caterva._version import version as __version__
+from caterva._build_config import version as __version__
+from caterva.build import build_info
 from caterva.codecs import Codec, Filter, SplitMode
 from caterva.constructors import asarray, copy, empty, from_buffer, from_bytes, full, open, remove, zeros
 from caterva.errors import (

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 
 cdef extern from "blosc2.h":
+    enum: BLOSC2_BLOSCLZ, BLOSC2_LZ4, BLOSC2_LZ4HC, BLOSC2_ZLIB, BLOSC2_ZSTD
     enum: BLOSC2_MAX_CHUNK_BYTES, BLOSC2_MAX_FILTERS, BLOSC2_MAX_METALAYERS
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
@@ -15,6 +16,9 @@ cdef extern from "blosc2.h":
     const char *blosc2_codec_name(int codec) noexcept nogil
     const char *blosc2_codec_version(int codec) noexcept nogil
     const char *blosc2_kernels_name() noexcept nogil
+    size_t blosc2_kernels_list(const char **names, size_t max) noexcept nogil
+    bint blosc2_kernels_can_run(const char *name) noexcept nogil
+    const char *blosc2_compiler() noexcept nogil
     int blosc2_init() noexcept nogil
 
     ctypedef enum blosc2_home: pass

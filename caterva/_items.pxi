@@ -1,7 +1,7 @@
 """Items by key, for the keys that make nearly all requests; the general way is in Python.
 
-A part of _core.pyx. Here are integers, slices and `...` of a typed or opaque array, read without a Python object
-for each axis; `indexing.select` knows all keys, and raises for wrong ones.
+A part of _core.pyx. Here are integers, slices and `...` of a typed or opaque array, read without a Python
+object for each axis; `indexing.select` knows all keys, and raises for wrong ones.
 """
 
 from numpy import empty, integer
@@ -96,6 +96,8 @@ cdef bint parse_key(key, const caterva_geometry *geometry, Box *box) except -1:
             return False
         axis += 1
     box.is_item = integers and not expanded and axis == geometry.ndim
+    if geometry.ndim < CATERVA_MAX_NDIM:
+        box.selection.step[geometry.ndim] = 0
     return take_axes(geometry.ndim, geometry, box, &axis)
 
 

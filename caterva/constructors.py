@@ -14,7 +14,7 @@ from caterva.dtypes import Items, items_of, typed
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray, plain
 from caterva.shapes import as_shape
-from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_path
+from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_path
 from caterva.threads import as_nthreads
 from caterva.values import as_items
 
@@ -289,6 +289,7 @@ def open(
     *,
     offset: int = 0,
     copy: bool = False,
+    mmap: bool = False,
     nthreads: int | None = None,
     cache_bytes: int = CACHE_BYTES,
 ) -> NDArray:
@@ -304,6 +305,11 @@ def open(
         Where in the file the frame begins; elsewhere than at 0 it can only be read.
     copy : bool, optional
         If True, the array is read into memory, and the file closed.
+    mmap : bool, optional
+        If True, the file is mapped into memory, for reading: blocks are decoded from where they lie. It takes
+        memory that the system can have back at any time, and pays where the file is read more than once.
+        Nobody may cut the file short while it is mapped: on most systems that kills the process. A directory
+        cannot be mapped.
     nthreads : int, optional
         The number of threads; by default that of `set_nthreads`.
     cache_bytes : int, optional
@@ -323,7 +329,7 @@ def open(
     path = _place(urlpath)
     keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
     start = as_int(offset, "offset", 0, 2**63 - 1)
-    array = ndarray._open(path, "r" if copy and mode is None else mode, start, keeps)
+    array = ndarray._open(path, "r" if copy and mode is None else mode, start, as_flag(mmap, "mmap"), keeps)
     if not copy:
         return array
     with array:

@@ -18,6 +18,14 @@ from caterva.storage import Storage
 REFUSED_WRITING = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY}
 
 
+class Mode(IntEnum):
+    """How a file is opened."""
+
+    READ = 0
+    UPDATE = 1
+    READ_MAPPED = 2
+
+
 class Fill(IntEnum):
     """What the items of a new array are."""
 
@@ -73,7 +81,7 @@ def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.A
         return handle
 
 
-def opened(path: str | bytes, mode: str | None, offset: int) -> _core.ArrayHandle:
+def opened(path: str | bytes, mode: str | None, offset: int, mmap: bool) -> _core.ArrayHandle:
     """Open a file or directory.
 
     Parameters
@@ -84,6 +92,8 @@ def opened(path: str | bytes, mode: str | None, offset: int) -> _core.ArrayHandl
         "r" to read; "a" or "r+" to read and write; None to read, and to write if that is allowed.
     offset : int
         Where in the file the array begins; one that does not begin at 0 can only be read.
+    mmap : bool
+        Whether the file is mapped into memory, for reading.
     """
     if mode not in (None, "r", "a", "r+"):
         hint = (
@@ -94,11 +104,15 @@ def opened(path: str | bytes, mode: str | None, offset: int) -> _core.ArrayHandl
         raise ValueError(f"mode must be 'r', 'a' or 'r+', got {mode!r}{hint}")
     if offset and mode in ("a", "r+"):
         raise ValueError(f"an array at offset {offset} of a file can only be read, got mode {mode!r}")
+    if mmap and mode not in (None, "r"):
+        raise ValueError(f"a mapped file can only be read, got mode {mode!r}")
+    if mmap:
+        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED)
     if mode == "r" or offset:
-        return _core.ArrayHandle.open(path, offset, False)
+        return _core.ArrayHandle.open(path, offset, Mode.READ)
     try:
-        return _core.ArrayHandle.open(path, offset, True)
+        return _core.ArrayHandle.open(path, offset, Mode.UPDATE)
     except OSError as error:
         if mode is not None or error.errno not in REFUSED_WRITING:
             raise
-    return _core.ArrayHandle.open(path, offset, False)
+    return _core.ArrayHandle.open(path, offset, Mode.READ)

@@ -51,7 +51,7 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
         self._handle = handle
         self._items = items_from(handle.dtype, handle.itemsize)
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
-        self._offset = 0  # in the file it was opened from
+        self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
 
     # ---------------------------------------------------------------- what it is
 
@@ -350,7 +350,7 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
         if self.urlpath is None:
             return _from_bytes, (self.to_bytes(), self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, self._offset, self._keeps())
+        return _open, (os.path.abspath(self.urlpath), mode, *self._place, self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
@@ -378,7 +378,7 @@ def _from_bytes(frame: Any, keeps: dict[str, int]) -> NDArray:
     return _keeping(NDArray(_core.ArrayHandle.from_bytes(frame)), keeps)
 
 
-def _open(path: str | bytes, mode: str | None, offset: int, keeps: dict[str, int]) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset))
-    array._offset = offset
+def _open(path: str | bytes, mode: str | None, offset: int, mmap: bool, keeps: dict[str, int]) -> NDArray:
+    array = NDArray(handles.opened(path, mode, offset, mmap))
+    array._place = (offset, mmap)
     return _keeping(array, keeps)

@@ -23,6 +23,28 @@ apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# debian_mirror: the one that this machine's apt uses; nothing elsewhere than on Debian.
+debian_mirror() {
+    { cat /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true; } |
+        sed -nE 's/^(URIs:|deb( \[[^]]*\])?) +([^ ]+debian\/?)( .*)?$/\3/p' | sed -n 1p
+}
+
+# private_apt DIRECTORY SOURCE_LINE SETTING...: have apt keep state of its own from here on, apart from the machine's.
+private_apt() {
+    local directory=$1 setting
+    mkdir -p "$directory/"{lists/partial,cache/archives/partial}
+    echo "$2" >"$directory/sources.list"
+    touch "$directory/status"
+    for setting in "Dir::State \"$directory\"" "Dir::State::Lists \"$directory/lists\"" \
+        "Dir::State::Status \"$directory/status\"" "Dir::Cache \"$directory/cache\"" \
+        "Dir::Etc::SourceList \"$directory/sources.list\"" 'Dir::Etc::SourceParts "/dev/null"' \
+        "APT::Sandbox::User \"$(id -un)\"" "${@:3}"; do
+        echo "$setting;"
+    done >"$directory/apt.conf"
+    export APT_CONFIG=$directory/apt.conf
+    apt-get update -qq
+}
+
 # use_venv DIRECTORY REQUIREMENTS...: make the environment if it is not there, install, and go into it.
 use_venv() {
     local venv=$1 python=/usr/bin/python3 requirements=() file

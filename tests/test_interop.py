@@ -93,7 +93,9 @@ def oracle_read(array) -> np.ndarray:
     split = [-(-c // b) for c, b in zip(array.chunks, array.blocks)]
     order = [axis for pair in zip(range(out.ndim), range(out.ndim, 2 * out.ndim)) for axis in pair]
     for number, index in enumerate(np.ndindex(*grid)):
-        items = np.frombuffer(array.schunk.decompress_chunk(number), out.dtype).reshape(*split, *array.blocks)
+        items = np.frombuffer(array.schunk.decompress_chunk(number), out.dtype).reshape(
+            (*split, *array.blocks)
+        )
         items = items.transpose(order).reshape([k * b for k, b in zip(split, array.blocks)])
         box = tuple(slice(i * c, min(i * c + c, s)) for i, c, s in zip(index, array.chunks, array.shape))
         out[box] = items[tuple(slice(0, side.stop - side.start) for side in box)]

@@ -1,6 +1,7 @@
 """The shortcuts of small reads, keys parsed in Cython and the cache of blocks, against the general way."""
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -136,6 +137,35 @@ def test_cache_bytes_is_a_keyword_and_a_property(path):
     for wrong, error in [(-1, ValueError), (1.5, TypeError), (2**63, ValueError)]:
         with pytest.raises(error, match="cache_bytes"):
             cat.open(path, cache_bytes=wrong)
+
+
+@pytest.mark.parametrize("mode", [None, "r"])
+def test_a_mapped_file_reads_as_any_other(mode, path):
+    data = sample((40, 30), "<f4")
+    for codec, filters in [("lz4", ["shuffle"]), ("zstd", []), ("lz4", ["delta"])]:
+        cat.asarray(data, chunks=(17, 11), blocks=(5, 4), urlpath=path, codec=codec, filters=filters)
+        with cat.open(path, mode, mmap=True, nthreads=2) as array, pickle.loads(pickle.dumps(array)) as twin:
+            for key in [..., (3, 4), (slice(3, 30, 2), 5), slice(None, None, -1)]:
+                np.testing.assert_array_equal(np.asarray(array[key]), data[key])
+                np.testing.assert_array_equal(np.asarray(twin[key]), data[key])
+            with pytest.raises(cat.StorageError):
+                array[0, 0] = 1
+        cat.remove(path)
+
+
+def test_what_cannot_be_mapped(path):
+    cat.zeros((4, 4), dtype="i4", chunks=(2, 2), urlpath=path)
+    with pytest.raises(ValueError, match="'a'"):
+        cat.open(path, "a", mmap=True)
+    with pytest.raises(TypeError, match="mmap"):
+        cat.open(path, mmap="yes")
+    cat.remove(path)
+    cat.zeros((4, 4), dtype="i4", chunks=(2, 2), urlpath=path, contiguous=False)
+    with pytest.raises(ValueError, match=r"array\.b2nd.*directory"):
+        cat.open(path, mmap=True)
+    (path.parent / "empty").touch()
+    with pytest.raises(cat.CorruptDataError, match="empty"):
+        cat.open(path.parent / "empty", mmap=True)
 
 
 def test_the_process_has_a_number_of_threads(path):

@@ -118,6 +118,7 @@ def test_a_description_has_what_an_array_is_made_of():
         "use_dict": True,
         "meta": [],
         "nthreads": 1,
+        "cache_bytes": 4 * 2**20,
     }
 
 

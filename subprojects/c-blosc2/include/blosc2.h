@@ -222,6 +222,15 @@ BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, 
                                         blosc2_workspace *workspace);
 
 /**
+ * Decode at least the first `bytes` bytes of a block, and no more of it than that where it is less work.
+ *
+ * @param bytes  1..blosc2_view_block_nbytes().
+ * @param out    Room for the whole block; undefined from `bytes` on.
+ */
+BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t bytes, void *out,
+                                         blosc2_workspace *workspace);
+
+/**
  * A block that the chunk holds as it is: no codec, no filter that moves bytes.
  * @return Where its bytes lie in the chunk; NULL if it must be decoded, or is not right.
  */
@@ -324,7 +333,12 @@ typedef struct blosc2_schunk_options {
  */
 BLOSC2_API int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **out);
 
-typedef enum blosc2_mode { BLOSC2_READ = 0, BLOSC2_UPDATE = 1 } blosc2_mode;
+typedef enum blosc2_mode {
+    BLOSC2_READ = 0,
+    BLOSC2_UPDATE = 1,
+    /** A file, read from where it is mapped: nobody may cut it meanwhile, or the process ends (SIGBUS). */
+    BLOSC2_READ_MAPPED = 2,
+} blosc2_mode;
 
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */

@@ -54,6 +54,22 @@ static b2_thread_result B2_THREAD_CALL meet_inside(void *argument)
     return 0;
 }
 
+static void a_try_never_waits(void)
+{
+    blosc2_lock *lock = NULL;
+    CHECK_OK(blosc2_lock_create(&lock));
+    blosc2_lock_own(lock);
+    CHECK(!blosc2_lock_try_share(lock));
+    blosc2_lock_release(lock);
+    blosc2_lock_share(lock);
+    CHECK(blosc2_lock_try_share(lock));
+    blosc2_lock_release(lock);
+    blosc2_lock_release(lock);
+    blosc2_lock_own(lock); /* no reader was left behind */
+    blosc2_lock_release(lock);
+    blosc2_lock_free(lock);
+}
+
 static void readers_are_in_together_once_the_owner_is_out(void)
 {
     lock_test t = {0};
@@ -100,6 +116,7 @@ static void a_stream_of_readers_lets_writers_in(void)
 int main(void)
 {
     owners_are_alone();
+    a_try_never_waits();
     readers_are_in_together_once_the_owner_is_out();
     a_stream_of_readers_lets_writers_in();
     return check_result();

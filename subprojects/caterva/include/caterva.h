@@ -94,17 +94,18 @@ CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
 
 /**
  * Bytes of recently decoded blocks that an array keeps for the next reads; 0 keeps none, less than two blocks
- * neither. Small requests use them, and those alone: ones that touch blocks of half as many bytes at most.
+ * neither. Small requests use them, and those alone: ones that touch one block, or an eighth as many bytes.
  */
 #define CATERVA_CACHE_BYTES (4 << 20) /* to begin with */
 CATERVA_API int64_t caterva_array_cache_bytes(caterva_array *array);
 CATERVA_API void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes);
 
-/** Items start, start + step, ... (count of them) on each axis; all 0 beyond the array's axes. */
+/** Items start, start + step, ... (count of them) on each axis. */
 typedef struct caterva_selection {
     int64_t start[CATERVA_MAX_NDIM]; /**< 0 <= start < shape where count > 0 */
     int64_t count[CATERVA_MAX_NDIM]; /**< >= 0 */
-    int64_t step[CATERVA_MAX_NDIM];  /**< not 0; any sign; start + (count - 1) * step within the shape */
+    int64_t step[CATERVA_MAX_NDIM]; /**< not 0, which ends the axes if they are fewer than 16; any sign; start
+                                       + (count - 1) * step within the shape */
 } caterva_selection;
 
 /**

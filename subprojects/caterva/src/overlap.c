@@ -28,8 +28,8 @@ int cat_selection_check(int ndim, const int64_t *shape, const caterva_selection 
                                d, count, start, step, limit + 1, shape[d]);
         }
     }
-    for (int d = ndim; d < CATERVA_MAX_NDIM; d++) {
-        if (selection->step[d]) return blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: not one of the %d", d, ndim);
+    if (ndim < CATERVA_MAX_NDIM && selection->step[ndim]) {
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "axis %d: selected (expected %d axes)", ndim, ndim);
     }
     return BLOSC2_OK;
 }

@@ -91,7 +91,7 @@ int b2_view_init_head(blosc2_view *out, const uint8_t *bytes, size_t at_hand, in
 int blosc2_view_init(blosc2_view *view, const void *bytes, size_t available, int32_t frame_item_bytes,
                      int64_t max_nbytes)
 {
-    int64_t room = available > INT64_MAX ? INT64_MAX : (int64_t)available;
+    int64_t room = available < INT32_MAX ? (int64_t)available : INT32_MAX; /* no chunk is larger */
     return b2_view_init_head(view, bytes, available, room, frame_item_bytes, max_nbytes);
 }
 

@@ -60,6 +60,9 @@ char *b2_io_temporary_name(const char *path);
 /** Files of the operating system. */
 const b2_io *b2_io_system(void);
 
+/** The same for reading only, each file mapped whole into memory when it is opened. */
+void b2_io_mapped(b2_io *out);
+
 /**
  * A single growing file on the heap, for frames in memory: `open` ignores path and mode and gives that file.
  * It has no name: renaming and removing do nothing, directories are BLOSC2_E_ARGUMENT. Writing past the end

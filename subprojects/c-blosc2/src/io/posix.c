@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "base/memory.h"
 #include "blosc2.h"
 #include "io/io.h"
+#include "io/map.h"
 
 /** Most bytes of one transfer: macOS refuses more than INT_MAX. */
 #define TRANSFER_BYTES ((size_t)1 << 30)
@@ -213,7 +215,7 @@ static int system_sync(void *context, b2_file *file)
     return check(sync_descriptor(f->descriptor), f->path, "sync");
 }
 
-/** Nothing lies in memory: a mapping of a file that shrinks kills the process (SIGBUS). */
+/** Nothing lies in memory: that is io/mapped.c's, for those who ask for it. */
 static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int64_t position)
 {
     (void)context;
@@ -221,6 +223,23 @@ static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int
     (void)bytes;
     (void)position;
     return NULL;
+}
+
+int b2_map_file(b2_file *file, int64_t bytes, const uint8_t **out)
+{
+    const system_file *f = (const system_file *)file;
+    void *address = MAP_FAILED;
+    errno = ENOMEM;
+    if ((uint64_t)bytes <= SIZE_MAX)
+        address = mmap(NULL, (size_t)bytes, PROT_READ, MAP_SHARED, f->descriptor, 0);
+    if (address == MAP_FAILED) return fail(errno, f->path, "map");
+    *out = address;
+    return BLOSC2_OK;
+}
+
+void b2_unmap_file(const uint8_t *bytes, int64_t size)
+{
+    if (bytes) munmap((void *)(uintptr_t)bytes, (size_t)size);
 }
 
 /* ------------------------------------------------------------------ names */

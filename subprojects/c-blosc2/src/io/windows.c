@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "blosc2.h"
 #include "io/io.h"
+#include "io/map.h"
 
 /** Most bytes of one transfer: network drives refuse large ones for want of system memory. */
 #define TRANSFER_BYTES ((size_t)1 << 26)
@@ -249,7 +250,7 @@ static int system_sync(void *context, b2_file *file)
     return check(FlushFileBuffers(f->handle), f->path, "sync");
 }
 
-/** Nothing lies in memory: a file that is mapped cannot be cut, and a disk that fails ends the process. */
+/** Nothing lies in memory: that is io/mapped.c's, for those who ask for it. */
 static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int64_t position)
 {
     (void)context;
@@ -257,6 +258,28 @@ static const uint8_t *system_map(void *context, b2_file *file, size_t bytes, int
     (void)bytes;
     (void)position;
     return NULL;
+}
+
+int b2_map_file(b2_file *file, int64_t bytes, const uint8_t **out)
+{
+    const system_file *f = (const system_file *)file;
+    const void *view = NULL;
+    DWORD error = ERROR_NOT_ENOUGH_MEMORY;
+    if ((uint64_t)bytes <= SIZE_MAX) {
+        HANDLE mapping = CreateFileMappingW(f->handle, NULL, PAGE_READONLY, 0, 0, NULL);
+        if (mapping) view = MapViewOfFile(mapping, FILE_MAP_READ, 0, 0, (size_t)bytes);
+        if (!view) error = GetLastError();
+        if (mapping) CloseHandle(mapping); /* the view holds it */
+    }
+    if (!view) return fail(error, f->path, "map");
+    *out = view;
+    return BLOSC2_OK;
+}
+
+void b2_unmap_file(const uint8_t *bytes, int64_t size)
+{
+    (void)size;
+    if (bytes) UnmapViewOfFile(bytes);
 }
 
 /* ------------------------------------------------------------------ names */

@@ -165,6 +165,8 @@ static int read_tail(frame_file *frame, blosc2_schunk *schunk)
     if (header->nbytes > 0)
         start = header->header_bytes + (header->type == B2_FRAME_SPARSE ? 0 : header->section_bytes);
     int64_t bytes = header->frame_bytes - start;
+    if ((uint64_t)bytes > SIZE_MAX / 2) /* in 32 bits */
+        return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %lld bytes", (long long)bytes);
     b2_buffer buffer = {0};
     status = b2_buffer_reserve(&buffer, (size_t)bytes);
     if (status == BLOSC2_OK) status = read_at(frame, buffer.bytes, bytes, start);
@@ -289,6 +291,8 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     if (kind == B2_PATH_DIRECTORY) {
         schunk->home = BLOSC2_HOME_DIRECTORY;
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
+        if (io == &schunk->mapped_io)
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "a directory cannot be mapped: its chunks are files each");
         return open_sparse(io, schunk);
     }
     frame_file frame = {.io = io, .offset = offset};
@@ -300,13 +304,17 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
 
 int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out)
 {
-    if (offset < 0 || (offset > 0 && mode != BLOSC2_READ))
+    if (offset < 0 || (offset > 0 && mode == BLOSC2_UPDATE))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
                            (long long)offset);
     blosc2_schunk *schunk;
     int status = b2_schunk_new(BLOSC2_HOME_FILE, path, &schunk);
     if (status < 0) return status;
-    schunk->mode = mode;
+    schunk->mode = mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
+    if (mode == BLOSC2_READ_MAPPED) {
+        b2_io_mapped(&schunk->mapped_io);
+        schunk->io = &schunk->mapped_io;
+    }
     status = open_path(schunk, offset);
     if (status < 0) {
         blosc2_schunk_free(schunk);

@@ -170,7 +170,8 @@ blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk)
 
 bool blosc2_schunk_in_memory(const blosc2_schunk *schunk)
 {
-    return schunk->home == BLOSC2_HOME_MEMORY || schunk->home == BLOSC2_HOME_MEMFRAME;
+    return schunk->home == BLOSC2_HOME_MEMORY || schunk->home == BLOSC2_HOME_MEMFRAME ||
+           schunk->io == &schunk->mapped_io;
 }
 
 bool blosc2_schunk_read_only(const blosc2_schunk *schunk)

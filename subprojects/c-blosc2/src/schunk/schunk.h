@@ -25,7 +25,8 @@ struct blosc2_schunk {
 
     b2_store *store;
     const b2_io *io;
-    b2_io *own_io; /* a memory file or a source, released with the super-chunk by `free_own_io` */
+    b2_io mapped_io; /* what `io` points at if the file is mapped */
+    b2_io *own_io;   /* a memory file or a source, released with the super-chunk by `free_own_io` */
     void (*free_own_io)(b2_io *io);
     blosc2_workspace *workspace; /* for commits: index and metalayers */
 

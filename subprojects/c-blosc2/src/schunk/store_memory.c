@@ -7,7 +7,7 @@
 
 static uint8_t *chunk_at(int64_t location)
 {
-    return (uint8_t *)(intptr_t)location;
+    return (uint8_t *)(uintptr_t)location;
 }
 
 static int memory_room(b2_store *store, int64_t location, int64_t *bytes)
@@ -37,7 +37,7 @@ static int memory_put(b2_store *store, const uint8_t *chunk, int32_t cbytes, int
     uint8_t *copy = b2_malloc((size_t)cbytes);
     if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of %d bytes", cbytes);
     memcpy(copy, chunk, (size_t)cbytes);
-    *location = (int64_t)(intptr_t)copy;
+    *location = (int64_t)(uintptr_t)copy; /* not negative where pointers have 32 bits, either */
     return BLOSC2_OK;
 }
 
