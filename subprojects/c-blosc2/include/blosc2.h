@@ -29,8 +29,8 @@ extern "C" {
 #define BLOSC2_API
 #endif
 
-#if defined(__MINGW32__) /* its printf may be that of Windows or of C99: the header of the C library says */
-#define BLOSC2_PRINTF(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#if defined(__MINGW32__) && !defined(__clang__) /* "printf" is that of old Windows there; ours is C99's */
+#define BLOSC2_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
 #elif defined(__GNUC__)
 #define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
