@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import OURS
 from benchmarks.record import Record
-from benchmarks.targets import best_peer, misses
+from benchmarks.rounds import SLOW
+from benchmarks.targets import OURS, best_peer, misses
 
 Cell = Mapping[str, Any]
 MIB = 2**20
@@ -25,9 +25,14 @@ def name_of(cell: Cell) -> str:
 
 
 def record_of(cells: Iterable[Cell]) -> Record:
-    """Return the ratios of all cells; a name tells the size and the clock, as other ones cannot be compared."""
+    """Return the ratios of all cells, but to those who were measured once only.
+
+    A name tells size and clock, as others cannot be compared.
+    """
     return {
-        f"{name_of(cell)} | {cell['mib']} MiB {cell['clock']}": cell["ratios"]
+        f"{name_of(cell)} | {cell['mib']} MiB {cell['clock']}": {
+            name: ratio for name, ratio in cell["ratios"].items() if ratio > 1 / SLOW
+        }
         for cell in cells
         if cell["kind"] == "time"
     }
