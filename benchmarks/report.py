@@ -1,6 +1,7 @@
 """Tables of what was measured: Markdown for the terminal and the README."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,22 @@ def times(cells: Iterable[Cell]) -> str:
         )
     head = ["Work", "Setting", "Ours", "Ours / floor", "Ours / memcpy", "Best peer", "Peer / ours", ""]
     return table(head, rows)
+
+
+def overview(cells: Iterable[Cell]) -> str:
+    """Return behaviours by settings: "ours / floor, best peer / ours"."""
+    found = {
+        (
+            cell["behaviour"],
+            cell["setting"],
+        ): f"{cell['ratios'].get('floor', math.nan):.2f}, {best_peer(cell)[1]:.2f}"
+        for cell in cells
+        if cell["kind"] == "time"
+    }
+    settings = list(dict.fromkeys(setting for _, setting in found))
+    behaviours = list(dict.fromkeys(behaviour for behaviour, _ in found))
+    rows = [[b, *(found.get((b, s), "").replace("nan", "-") for s in settings)] for b in behaviours]
+    return table(["Ours / floor, peer / ours", *settings], rows)
 
 
 def values(cells: Iterable[Cell], kind: str, unit: str, scale: float) -> str:

@@ -15,6 +15,7 @@ Call = Callable[[], Any]
 
 FEWEST, MOST = 5, 40  # rounds
 SLOW = 8.0  # times ours: who takes that long is measured once, in the warm-up
+SLOW_SECONDS = 0.05  # if it takes so long: less may be what only a first call costs
 
 
 def paired_ratio(ours: list[float], other: list[float]) -> float:
@@ -59,7 +60,8 @@ class Rounds:
             warm[name] = self._time(name)
             check(name, self.result)
         judge = 0 if clock == "wall" else 1
-        self.slow = {name for name in warm if warm[name][judge] > SLOW * warm[ours][judge]}
+        slow = max(SLOW * warm[ours][judge], SLOW_SECONDS)
+        self.slow = {name for name in warm if warm[name][judge] > slow}
         for name in self.slow:
             self._keep(name, *warm[name])
         quick = sum(warm[name][0] for name in warm if name not in self.slow)

@@ -1,5 +1,6 @@
 """The benchmarks' own logic: what is compared, and when a cell is worse. No times are measured."""
 
+import doctest
 import importlib.util
 import time
 from pathlib import Path
@@ -23,6 +24,13 @@ rounds = load("rounds")
 targets = load("targets")
 floor = load("floor")
 stall = load("stall")
+
+
+@pytest.mark.parametrize("module", [record, stall], ids=["record", "stall"])
+def test_examples_in_docstrings_hold(module):
+    failed, count = doctest.testmod(module)
+    assert (failed, count > 0) == (0, True)
+
 
 RECORDED = {
     "read": {"floor": 1.0, "zarr": 0.5, "h5py": 0.4},
@@ -115,7 +123,8 @@ def test_competitors_run_in_turn_and_ours_ends_a_round():
     assert set(measured.summary()["ratios"]) == {"a", "b"}
 
 
-def test_who_takes_many_times_as_long_is_measured_once():
+def test_who_takes_many_times_as_long_is_measured_once(monkeypatch):
+    monkeypatch.setattr(rounds, "SLOW_SECONDS", 0.01)
     calls = {"ours": lambda: None, "slow": lambda: time.sleep(0.02)}
     measured = rounds.Rounds(calls, "ours", 0)
     for _ in range(3):
