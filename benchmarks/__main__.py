@@ -78,6 +78,7 @@ def main() -> None:
     pictures = plots.draw(cells, RESULTS)
     plots.page(cells, pictures, RESULTS / "index.html")
     (RESULTS / "table.md").write_text(report.tables(cells) + "\n")
+    (RESULTS / "overview.md").write_text(report.overview(cells) + "\n")
     print(f"\nPictures and page: {RESULTS / 'index.html'}")
     if chosen.record:
         record.save(RECORD, record.load(RECORD) | report.record_of(cells))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from benchmarks import data
 from benchmarks.floor import Floor
-from benchmarks.peers import OURS, PEERS, Peer
+from benchmarks.peers import PEERS, Peer
 from benchmarks.peers.hdf5 import HDF5Hot
 from benchmarks.settings import Setting
+from benchmarks.targets import OURS
 
 Calls = dict[str, Callable[[], Any]]
 
@@ -54,7 +55,7 @@ class Arena:
         Competitors that stay out.
     """
 
-    def __init__(self, setting: Setting, mib: int, without: tuple[str, ...] = ()) -> None:
+    def __init__(self, setting: Setting, mib: int, without: Collection[str] = ()) -> None:
         self.data = data.make(setting.data, setting.mib or mib)
         self.setting = setting = setting.fitted(self.data.shape)
         self._folder = tempfile.TemporaryDirectory(prefix="caterva-bench-")

@@ -8,9 +8,9 @@ import pytest
 from benchmarks import data
 from benchmarks.floor import touched
 from benchmarks.memory import OPERATIONS, peaks
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import PEERS
 from benchmarks.settings import BASE, FILES, STAR
-from benchmarks.targets import SPARE_BLOCKS, SPARE_BYTES
+from benchmarks.targets import OURS, SPARE_BLOCKS, SPARE_BYTES
 
 COMPETITORS = (OURS, "python-blosc2", "zarr", "tensorstore", "h5py")
 

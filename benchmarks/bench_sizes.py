@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from benchmarks import data
-from benchmarks.peers import OURS, PEERS
+from benchmarks.peers import PEERS
 from benchmarks.settings import BASE
+from benchmarks.targets import OURS
 
 SETTINGS = [
     dataclasses.replace(BASE, data=kind, codec=codec, filter=filter_)

@@ -5,10 +5,9 @@ import time
 import pytest
 
 from benchmarks import keys
-from benchmarks.peers import OURS
 from benchmarks.settings import BASE, FILES, over
 from benchmarks.stall import quantile, stalls
-from benchmarks.targets import STALL_SECONDS
+from benchmarks.targets import OURS, STALL_SECONDS
 
 COMPETITORS = (OURS, "python-blosc2", "zarr", "tensorstore", "h5py")
 ROUNDS = 3  # the idle one among the competitors: others may use the machine, too

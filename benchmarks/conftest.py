@@ -3,9 +3,12 @@
 import pytest
 
 from benchmarks.arena import Arena, Work
-from benchmarks.peers import OURS
 from benchmarks.rounds import Rounds
 from benchmarks.settings import QUICK, Setting
+from benchmarks.targets import OURS
+
+# Of each library one competitor, as all arrays of one size are in memory together.
+IN_MEMORY_ONCE = ["zarr shards", "zarrs", "tensorstore shards", "h5py blosc2"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,8 +37,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def arena(request: pytest.FixtureRequest):
     """The competitors under the setting that is this fixture's parameter."""
     setting: Setting = request.param
-    slowest = ("zarr shards",) if request.config.getoption("--quick") else ()
-    arena = Arena(setting, request.config.getoption("--mib"), without=slowest)
+    without = ["zarr shards"] if request.config.getoption("--quick") else []
+    without += IN_MEMORY_ONCE if request.config.getoption("--scaling") else []
+    arena = Arena(setting, request.config.getoption("--mib"), without)
     yield arena
     arena.close()
 

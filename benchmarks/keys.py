@@ -28,7 +28,10 @@ def boxes(shape: tuple[int, ...]) -> list[Key]:
     """Return boxes 32 wide (less where an axis is shorter) at places of chance."""
     chance = random.Random(1)
     starts = [[chance.randint(0, max(extent - WIDTH, 0)) for extent in shape] for _ in range(BOXES)]
-    return [tuple(slice(start, start + WIDTH) for start in corner) for corner in starts]
+    return [
+        tuple(slice(start, min(start + WIDTH, extent)) for start, extent in zip(corner, shape, strict=True))
+        for corner in starts
+    ]
 
 
 def items(shape: tuple[int, ...]) -> list[Key]:

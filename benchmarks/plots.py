@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from benchmarks import report
-from benchmarks.peers import OURS
+from benchmarks.targets import OURS
 
 Cell = Mapping[str, Any]
 COLOURS = {
@@ -36,7 +36,7 @@ def bars(setting: str, cells: list[Cell], path: Path) -> None:
     for i, name in enumerate(names):
         chosen = [(y, 1 / cell["ratios"][name]) for y, cell in enumerate(cells) if name in cell["ratios"]]
         places = [y - 0.4 + (i + 0.5) * height for y, _ in chosen]
-        axes.barh(places, [value for _, value in chosen], height, label=name, color=colour(name))
+        axes.barh(places, [value - 1 for _, value in chosen], height, left=1, label=name, color=colour(name))
     axes.axvline(1, color="black", linewidth=1)
     axes.set(xscale="log", xlabel="time / time of caterva (right of 1: slower than caterva)", title=setting)
     axes.set_yticks(range(len(cells)), [cell["behaviour"] for cell in cells])

@@ -1,13 +1,14 @@
 """Tables of what was measured: Markdown for the terminal and the README."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import OURS
 from benchmarks.record import Record
-from benchmarks.targets import best_peer, misses
+from benchmarks.rounds import SLOW
+from benchmarks.targets import OURS, best_peer, misses
 
 Cell = Mapping[str, Any]
 MIB = 2**20
@@ -25,9 +26,14 @@ def name_of(cell: Cell) -> str:
 
 
 def record_of(cells: Iterable[Cell]) -> Record:
-    """Return the ratios of all cells; a name tells the size and the clock, as other ones cannot be compared."""
+    """Return the ratios of all cells, but to those who were measured once only.
+
+    A name tells size and clock, as others cannot be compared.
+    """
     return {
-        f"{name_of(cell)} | {cell['mib']} MiB {cell['clock']}": cell["ratios"]
+        f"{name_of(cell)} | {cell['mib']} MiB {cell['clock']}": {
+            name: ratio for name, ratio in cell["ratios"].items() if ratio > 1 / SLOW
+        }
         for cell in cells
         if cell["kind"] == "time"
     }
@@ -69,6 +75,22 @@ def times(cells: Iterable[Cell]) -> str:
         )
     head = ["Work", "Setting", "Ours", "Ours / floor", "Ours / memcpy", "Best peer", "Peer / ours", ""]
     return table(head, rows)
+
+
+def overview(cells: Iterable[Cell]) -> str:
+    """Return behaviours by settings: "ours / floor, best peer / ours"."""
+    found = {
+        (
+            cell["behaviour"],
+            cell["setting"],
+        ): f"{cell['ratios'].get('floor', math.nan):.2f}, {best_peer(cell)[1]:.2f}"
+        for cell in cells
+        if cell["kind"] == "time"
+    }
+    settings = list(dict.fromkeys(setting for _, setting in found))
+    behaviours = list(dict.fromkeys(behaviour for behaviour, _ in found))
+    rows = [[b, *(found.get((b, s), "").replace("nan", "-") for s in settings)] for b in behaviours]
+    return table(["Ours / floor, peer / ours", *settings], rows)
 
 
 def values(cells: Iterable[Cell], kind: str, unit: str, scale: float) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 Call = Callable[[], Any]
 
 FEWEST, MOST = 5, 40  # rounds
-SLOW = 8.0  # times ours: who takes that long is measured in few rounds
-SLOW_ROUNDS = 2
+SLOW = 8.0  # times ours: who takes that long is measured once, in the warm-up
+SLOW_SECONDS = 0.05  # if it takes so long: less may be what only a first call costs
 
 
 def paired_ratio(ours: list[float], other: list[float]) -> float:
@@ -57,10 +57,14 @@ class Rounds:
         self._shuffled = random.Random(0)
         warm = {}
         for name in self.calls:
-            warm[name] = self._time(name)[0]
+            warm[name] = self._time(name)
             check(name, self.result)
-        self.slow = {name for name in warm if warm[name] > SLOW * warm[ours]}
-        quick = sum(warm[name] for name in warm if name not in self.slow)
+        judge = 0 if clock == "wall" else 1
+        slow = max(SLOW * warm[ours][judge], SLOW_SECONDS)
+        self.slow = {name for name in warm if warm[name][judge] > slow}
+        for name in self.slow:
+            self._keep(name, *warm[name])
+        quick = sum(warm[name][0] for name in warm if name not in self.slow)
         self.count = min(max(int(seconds / quick), FEWEST), MOST)
 
     def _time(self, name: str) -> tuple[float, float]:
@@ -75,23 +79,21 @@ class Rounds:
             gc.enable()
         return wall, cpu
 
-    def _measure(self, name: str) -> None:
-        wall, cpu = self._time(name)
+    def _keep(self, name: str, wall: float, cpu: float) -> None:
         self.wall[name].append(wall)
         self.cpu[name].append(cpu)
 
     def others(self) -> None:
         """Run everyone but ours, in an order of chance."""
-        names = [name for name in self.calls if name != self.name]
+        names = [name for name in self.calls if name != self.name and name not in self.slow]
         self._shuffled.shuffle(names)
         for name in names:
-            if name not in self.slow or len(self.wall[name]) < SLOW_ROUNDS:
-                self._measure(name)
+            self._keep(name, *self._time(name))
         self.result = None
 
     def ours(self) -> None:
         """Run ours, which ends the round."""
-        self._measure(self.name)
+        self._keep(self.name, *self._time(self.name))
 
     def summary(self, calls: int = 1) -> dict[str, Any]:
         """Return medians: seconds for each of the `calls` in a round, ratios ours / theirs, and CPUs used."""

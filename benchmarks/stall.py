@@ -1,9 +1,12 @@
 """How late a Python thread wakes up while another one is in a long call."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+Span = tuple[float, float]
 
 TICK = 0.0005  # seconds between two wakes
 SHARE = 0.999  # which of the stalls is told
@@ -20,14 +23,30 @@ def quantile(values: list[float], share: float = SHARE) -> float:
     return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
-def stalls(call: Callable[[], Any], seconds: float) -> list[float]:
-    """Call again and again for some seconds, and return how late each tick during a call was.
+def lateness(ticks: list[Span], calls: list[Span]) -> list[float]:
+    """Return how late the ticks (due, came) were that were due within a call (start, stop).
 
-    A tick counts if it was due within a call, and is late until it came or the call ended: freeing the
-    result is not in it.
+    A tick is late until it came or the call ended: what follows a call, as freeing its result, is not in it.
+
+    Examples
+    --------
+    >>> lateness([(1, 1), (3, 7), (5.5, 9)], [(2, 5), (6, 8)])
+    [2]
     """
-    ticks: list[tuple[float, float]] = []
-    windows: list[tuple[float, float]] = []
+    late, left = [], iter(calls)
+    start, stop = next(left)
+    for due, came in ticks:
+        while due > stop:
+            start, stop = next(left, (math.inf, math.inf))
+        if due >= start:
+            late.append(min(came, stop) - due)
+    return late
+
+
+def stalls(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Call again and again for some seconds, and return how late each tick during a call was."""
+    ticks: list[Span] = []
+    calls: list[Span] = []
     done = threading.Event()
 
     def tick() -> None:
@@ -43,16 +62,9 @@ def stalls(call: Callable[[], Any], seconds: float) -> list[float]:
         while time.perf_counter() < end:
             start = time.perf_counter()
             result = call()
-            windows.append((start, time.perf_counter()))
+            calls.append((start, time.perf_counter()))
             del result
     finally:
         done.set()
         thread.join()
-    late, calls = [], iter(windows)
-    start, stop = next(calls)
-    for due, came in ticks:
-        while due > stop:
-            start, stop = next(calls, (float("inf"), float("inf")))
-        if due >= start:
-            late.append(min(came, stop) - due)
-    return late
+    return lateness(ticks, calls)

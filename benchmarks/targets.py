@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.peers import NOT_PEERS, OURS
+OURS = "caterva"
+NOT_PEERS = ("floor", "memcpy")  # what is no library to choose instead
 
 FLOOR_1_THREAD = 1.15  # ours / floor, at most
 FLOOR_2_THREADS = 0.6

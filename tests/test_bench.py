@@ -1,8 +1,11 @@
 """The benchmarks' own logic: what is compared, and when a cell is worse. No times are measured."""
 
+import doctest
 import importlib.util
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -18,6 +21,16 @@ def load(name):
 
 record = load("record")
 rounds = load("rounds")
+targets = load("targets")
+floor = load("floor")
+stall = load("stall")
+
+
+@pytest.mark.parametrize("module", [record, stall], ids=["record", "stall"])
+def test_examples_in_docstrings_hold(module):
+    failed, count = doctest.testmod(module)
+    assert (failed, count > 0) == (0, True)
+
 
 RECORDED = {
     "read": {"floor": 1.0, "zarr": 0.5, "h5py": 0.4},
@@ -101,14 +114,24 @@ def test_competitors_run_in_turn_and_ours_ends_a_round():
     measured = rounds.Rounds(calls, "ours", 0)
     assert order == names  # the warm-up
     order.clear()
-    measured.slow = {"b"}
+    measured.slow.clear()  # the calls are too short to tell
     for _ in range(4):
         measured.others()
         measured.ours()
-    assert [set(order[0:2]), order[2]] == [{"a", "b"}, "ours"]
-    assert order[-4:] == ["a", "ours", "a", "ours"]  # the slow one has had its rounds
-    assert len(measured.wall["b"]) == rounds.SLOW_ROUNDS
+    assert [set(order[i : i + 2]) for i in (0, 3, 6, 9)] == [{"a", "b"}] * 4
+    assert order[2::3] == ["ours"] * 4
     assert set(measured.summary()["ratios"]) == {"a", "b"}
+
+
+def test_who_takes_many_times_as_long_is_measured_once(monkeypatch):
+    monkeypatch.setattr(rounds, "SLOW_SECONDS", 0.01)
+    calls = {"ours": lambda: None, "slow": lambda: time.sleep(0.02)}
+    measured = rounds.Rounds(calls, "ours", 0)
+    for _ in range(3):
+        measured.others()
+        measured.ours()
+    assert (len(measured.wall["slow"]), len(measured.wall["ours"])) == (1, 3)
+    assert 0 < measured.summary()["ratios"]["slow"] < 1
 
 
 def test_a_wrong_first_result_stops_the_benchmark():
@@ -117,3 +140,59 @@ def test_a_wrong_first_result_stops_the_benchmark():
 
     with pytest.raises(AssertionError, match="wrong"):
         rounds.Rounds({"right": lambda: 1, "wrong": lambda: 2}, "right", 0, check=check)
+
+
+@pytest.mark.parametrize(
+    "key", [np.s_[:, :], np.s_[3, :], np.s_[:, 5], np.s_[2:9:3, 1:4], np.s_[6, 10]], ids=str
+)
+def test_touched_blocks_are_those_that_hold_the_items_of_a_key(key):
+    shape, chunks, blocks = (7, 11), (4, 6), (3, 4)  # nothing divides evenly
+    rows, columns = np.indices(shape)
+    chunk = rows // 4 * 2 + columns // 6  # 2 chunks in a row of the array, 2 blocks in a row of a chunk
+    block = rows % 4 // 3 * 2 + columns % 6 // 4
+    expected = sorted({(int(c), int(b)) for c, b in zip(np.ravel(chunk[key]), np.ravel(block[key]))})
+    assert [tuple(map(int, cell)) for cell in floor.touched(key, shape, chunks, blocks)] == expected
+
+
+def cell(behaviour="read all", setting="smooth-lz4-shuffle-memory-1t", seconds=1.0, **ratios):
+    return {
+        "kind": "time",
+        "behaviour": behaviour,
+        "setting": setting,
+        "seconds": {"caterva": seconds},
+        "ratios": {name.replace("_", "-"): ratio for name, ratio in ratios.items()},
+    }
+
+
+def test_the_best_peer_is_neither_the_floor_nor_a_memcpy():
+    assert targets.best_peer(cell(floor=2, memcpy=9, zarr=0.25, h5py=0.5)) == ("h5py", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "count"),
+    [
+        (cell(floor=1.1, zarr=0.7), 0),
+        (cell(floor=1.2, zarr=0.7), 1),  # the floor
+        (cell(floor=1.2, zarr=0.8), 2),  # and 1.3 times a peer
+        (cell(floor=1.1, zarr=0.8, setting="smooth-zstd-shuffle-memory-1t"), 0),
+        (cell(floor=1.1, zarr=1.1, setting="smooth-zstd-shuffle-memory-1t"), 1),  # slower than a peer
+        (cell(floor=0.7, zarr=0.1, setting="smooth-lz4-shuffle-memory-2t"), 1),  # two threads
+        (cell("item, cold", floor=9, zarr=0.3), 0),
+        (cell("item, cold", floor=9, zarr=0.3, setting="smooth-zstd-shuffle-memory-1t"), 1),
+        (cell("item, hot", seconds=1e-6, python_blosc2=0.02), 0),
+        (cell("item, hot", seconds=2e-6, python_blosc2=0.03), 2),
+        (cell("update box 32 wide", zarr=0.3), 1),
+        ({"kind": "size", "values": {"caterva": 3, "python-blosc2": 3}}, 0),
+        ({"kind": "size", "values": {"caterva": 4, "python-blosc2": 3}}, 1),
+        ({"kind": "memory", "values": {"caterva": 4}, "limit": 3}, 1),
+    ],
+)
+def test_a_cell_is_judged_by_the_aims_of_its_behaviour(measured, count):
+    assert len(targets.misses(measured)) == count
+
+
+def test_a_tick_is_late_until_it_came_or_the_call_ended():
+    calls = [(2, 5), (6, 8)]
+    assert stall.lateness([(2, 2.5), (6, 7)], calls) == [0.5, 1]
+    assert stall.lateness([(3, 7)], calls) == [2]  # freeing the result held it up from 5 on
+    assert stall.lateness([(1, 4), (5.5, 9), (8.5, 9)], calls) == []  # due in no call

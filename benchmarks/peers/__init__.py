@@ -8,8 +8,6 @@ from benchmarks.peers.pyblosc2 import PyBlosc2
 from benchmarks.peers.tensorstore import TensorStore, TensorStoreShards
 from benchmarks.peers.zarr import Zarr, Zarrs, ZarrShards
 
-OURS = Caterva.name
-NOT_PEERS = ("floor", Memcpy.name)  # what is no library to choose instead
 PEERS: list[type[Peer]] = [
     Caterva,
     Memcpy,
@@ -23,4 +21,4 @@ PEERS: list[type[Peer]] = [
     HDF5Blosc2,
 ]
 
-__all__ = ["NOT_PEERS", "OURS", "PEERS", "Peer"]
+__all__ = ["PEERS", "Peer"]

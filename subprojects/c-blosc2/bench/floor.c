@@ -18,7 +18,6 @@
 #define FLOOR_API __attribute__((visibility("default")))
 
 typedef struct floor_frame {
-    blosc2_schunk *schunk;
     blosc2_workspace *workspace;
     b2_codec_states *blosclz;
     LZ4_stream_t *lz4;
@@ -27,7 +26,8 @@ typedef struct floor_frame {
     blosc2_view *views; /* of each chunk, the bytes being a copy of ours */
     int64_t chunk_count;
     uint8_t *scratch; /* two blocks: decoded, encoded */
-    int block_bytes;
+    int32_t block_bytes;
+    int32_t item_bytes;
     int clevel;
 } floor_frame;
 
@@ -94,11 +94,14 @@ static int encode_stream(const floor_plan *plan, const stream *s, uint8_t *out)
 
 /* ------------------------------------------------------------------ frames */
 
-static int copy_chunks(floor_frame *frame)
+static int copy_chunks(floor_frame *frame, const blosc2_schunk *schunk)
 {
+    frame->views = calloc((size_t)blosc2_schunk_chunk_count(schunk), sizeof *frame->views);
+    if (!frame->views) return BLOSC2_E_MEMORY;
+    frame->chunk_count = blosc2_schunk_chunk_count(schunk);
     for (int64_t i = 0; i < frame->chunk_count; i++) {
         blosc2_view *view = &frame->views[i];
-        int status = blosc2_schunk_view(frame->schunk, i, NULL, 0, frame->workspace, view);
+        int status = blosc2_schunk_view(schunk, i, NULL, 0, frame->workspace, view);
         uint8_t *bytes = status < 0 ? NULL : malloc((size_t)view->cbytes);
         if (bytes) memcpy(bytes, view->bytes, (size_t)view->cbytes);
         view->bytes = bytes;
@@ -107,28 +110,33 @@ static int copy_chunks(floor_frame *frame)
     return BLOSC2_OK;
 }
 
-/** Open a contiguous frame; NULL if that fails. */
-FLOOR_API floor_frame *floor_frame_open(const void *bytes, size_t size)
+static int fill_frame(floor_frame *frame, const blosc2_schunk *schunk)
 {
-    floor_frame *frame = calloc(1, sizeof *frame);
-    if (!frame) return NULL;
-    if (blosc2_init() < 0 || blosc2_schunk_from_bytes(bytes, size, &frame->schunk) < 0) goto fail;
-    frame->block_bytes = blosc2_schunk_block_bytes(frame->schunk);
-    frame->clevel = blosc2_schunk_cparams(frame->schunk)->clevel;
+    frame->block_bytes = blosc2_schunk_block_bytes(schunk);
+    frame->item_bytes = blosc2_schunk_cparams(schunk)->item_bytes;
+    frame->clevel = blosc2_schunk_cparams(schunk)->clevel;
     frame->lz4 = malloc((size_t)LZ4_sizeofState());
     frame->cctx = ZSTD_createCCtx();
     frame->dctx = ZSTD_createDCtx();
     frame->scratch = calloc(2, (size_t)frame->block_bytes);
-    frame->views = calloc((size_t)blosc2_schunk_chunk_count(frame->schunk), sizeof *frame->views);
-    if (!frame->lz4 || !frame->cctx || !frame->dctx || !frame->scratch || !frame->views) goto fail;
-    frame->chunk_count = blosc2_schunk_chunk_count(frame->schunk);
-    if (blosc2_workspace_create(&frame->workspace) < 0) goto fail;
-    if (b2_codec_states_create(&frame->blosclz) < 0) goto fail;
-    if (copy_chunks(frame) < 0) goto fail;
+    if (!frame->lz4 || !frame->cctx || !frame->dctx || !frame->scratch) return BLOSC2_E_MEMORY;
+    int status = blosc2_workspace_create(&frame->workspace);
+    if (status == BLOSC2_OK) status = b2_codec_states_create(&frame->blosclz);
+    return status == BLOSC2_OK ? copy_chunks(frame, schunk) : status;
+}
+
+/** Open a contiguous frame; NULL if that fails. */
+FLOOR_API floor_frame *floor_frame_open(const void *bytes, size_t size)
+{
+    blosc2_schunk *schunk;
+    if (blosc2_init() < 0 || blosc2_schunk_from_bytes(bytes, size, &schunk) < 0) return NULL;
+    floor_frame *frame = calloc(1, sizeof *frame);
+    if (frame && fill_frame(frame, schunk) < 0) {
+        floor_frame_free(frame);
+        frame = NULL;
+    }
+    blosc2_schunk_free(schunk);
     return frame;
-fail:
-    floor_frame_free(frame);
-    return NULL;
 }
 
 FLOOR_API void floor_frame_free(floor_frame *frame)
@@ -142,7 +150,6 @@ FLOOR_API void floor_frame_free(floor_frame *frame)
     ZSTD_freeDCtx(frame->dctx);
     b2_codec_states_free(frame->blosclz);
     blosc2_workspace_free(frame->workspace);
-    blosc2_schunk_free(frame->schunk);
     free(frame);
 }
 
@@ -194,7 +201,7 @@ FLOOR_API floor_plan *floor_plan_create(floor_frame *frame, const int64_t *chunk
     floor_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return NULL;
     size_t block_bytes = (size_t)frame->block_bytes, count = (size_t)block_count;
-    size_t most_streams = (size_t)blosc2_schunk_cparams(frame->schunk)->item_bytes;
+    size_t most_streams = (size_t)frame->item_bytes;
     plan->frame = frame;
     plan->streams = calloc(count * most_streams, sizeof *plan->streams);
     plan->stops = calloc(count, sizeof *plan->stops);
