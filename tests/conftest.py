@@ -24,13 +24,17 @@ settings.register_profile("long", max_examples=5000, stateful_step_count=60, **C
 settings.load_profile(os.environ.get("CATERVA_TEST_PROFILE", "default"))
 
 
+# Modules about the repository; where a wheel is tested there is none.
+IN_TREE = (TESTS.parent / "meson.build").exists()
+collect_ignore = [] if IN_TREE else ["test_bench.py", "test_packaging.py"]
+
+
 @pytest.fixture(scope="session")
 def tree():
     """The root of the repository; outside it, where a wheel is tested, what reads the root is skipped."""
-    root = TESTS.parent
-    if not (root / "meson.build").exists():
+    if not IN_TREE:
         pytest.skip("needs the source tree")
-    return root
+    return TESTS.parent
 
 
 @pytest.fixture

@@ -68,10 +68,10 @@ def test_each_codec_has_a_library_with_a_version(info):
     assert info["codecs_from"] in {"system", "static", "bundled"}
 
 
-def test_bundled_codecs_are_those_of_the_wraps(info):
+def test_bundled_codecs_are_those_of_the_wraps(info, tree):
     if info["codecs_from"] != "bundled":
         pytest.skip(f"this build's codecs are the {info['codecs_from']}'s")
-    wraps = Path(__file__).parent.parent / "subprojects"
+    wraps = tree / "subprojects"
     for name in ("lz4", "zstd", "libdeflate"):
         version = re.search(rf"directory = {name}-(.*)", (wraps / f"{name}.wrap").read_text())[1]
         assert f"{name} {version}" in info["codecs"].values()
