@@ -10,7 +10,7 @@ WIDTH = 32
 BOXES = 12
 PLANES = 4
 ITEMS = 132  # in as many blocks
-HOT_ITEMS = 50  # in one
+HOT_ITEMS = 100  # in one
 
 
 def everything(shape: tuple[int, ...]) -> list[Key]:

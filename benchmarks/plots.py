@@ -32,7 +32,7 @@ def bars(setting: str, cells: list[Cell], path: Path) -> None:
     """Draw, for each behaviour, how many times longer than ours the others take."""
     names = list(dict.fromkeys(name for cell in cells for name in cell["ratios"]))
     height = 0.8 / len(names)
-    figure, axes = plt.subplots(figsize=(9, 0.5 + 0.13 * len(cells) * (len(names) + 2)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 0.8 + 0.1 * len(cells) * (len(names) + 2)), layout="constrained")
     for i, name in enumerate(names):
         chosen = [(y, 1 / cell["ratios"][name]) for y, cell in enumerate(cells) if name in cell["ratios"]]
         places = [y - 0.4 + (i + 0.5) * height for y, _ in chosen]
@@ -40,7 +40,7 @@ def bars(setting: str, cells: list[Cell], path: Path) -> None:
     axes.axvline(1, color="black", linewidth=1)
     axes.set(xscale="log", xlabel="time / time of caterva (right of 1: slower than caterva)", title=setting)
     axes.set_yticks(range(len(cells)), [cell["behaviour"] for cell in cells])
-    axes.invert_yaxis()
+    axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=110)
     plt.close(figure)
