@@ -1,12 +1,12 @@
 """Which automatic chunk and block shapes are best: python benchmarks/search_chunking.py [--quick]
 
-Tries a grid of sizes for `caterva.chunking`'s targets over typical arrays and codecs, under mixed access, and prints a
-Markdown table: for each array, how much slower than the best point of the grid each point is. The defaults of
-`chunking.py` are those that lose least; benchmarks/chunking.md keeps the table.
+Tries a grid of sizes for `caterva.chunking`'s targets over typical arrays and codecs, under mixed access, and
+prints a Markdown table: for each array, how much worse than the best point of the grid each point is. The
+defaults of `chunking.py` are those that lose least; benchmarks/chunking.md keeps the table.
 
-Mixed access is a geometric mean, so that no single kind of request decides: write all, read all, a plane across each
-axis, boxes of 32 items (or as wide as the array), single items, and the bytes stored, each of equal weight. Times are of the
-processor, one thread, the least of some rounds; all points take their turn in each round.
+Mixed access is a geometric mean, so that no single kind of request decides: write all, read all, a plane
+across each axis, boxes of 32 items (or as wide as the array), single items, and the bytes stored, each of equal
+weight. Times are of the processor, one thread, the least of some rounds; all points take their turn in each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import argparse
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,6 @@ def keys_of(shape: tuple[int, ...]) -> Iterator[tuple[str, list[Any]]]:
     yield "item", [tuple(int(random.integers(extent)) for extent in shape) for _ in range(40)]
 
 
-def time_of(work: Callable[[], object]) -> float:
-    begin = time.process_time()
-    work()
-    return time.process_time() - begin
-
-
 def measure(data: np.ndarray, codec: str, points: list[Point], rounds: int) -> dict[Point, float]:
     """Mixed cost of each point: the geometric mean of the kinds' least times, and of the bytes stored."""
     least: dict[tuple[Point, str], float] = {}
@@ -74,12 +68,15 @@ def measure(data: np.ndarray, codec: str, points: list[Point], rounds: int) -> d
         shapes[block_bytes, chunk_bytes] = {"chunks": chunks, "blocks": blocks}
     for _ in range(rounds):
         for point, shape in shapes.items():
-            made: list[Any] = []
-            note(point, "write", time_of(lambda: made.append(
-                cat.asarray(data, codec=codec, nthreads=1, cache_bytes=0, **shape))))  # fmt: skip
-            note(point, "size", data.nbytes / made[0].cratio)
+            begin = time.process_time()
+            array = cat.asarray(data, codec=codec, nthreads=1, cache_bytes=0, **shape)
+            note(point, "write", time.process_time() - begin)
+            note(point, "size", data.nbytes / array.cratio)
             for kind, keys in keys_of(data.shape):
-                note(point, kind, time_of(lambda: [made[0][key] for key in keys]))
+                begin = time.process_time()
+                for key in keys:
+                    array[key]
+                note(point, kind, time.process_time() - begin)
     kinds = {kind for _, kind in least}
     return {
         point: math.exp(sum(math.log(least[point, kind]) for kind in kinds) / len(kinds)) for point in points

@@ -13,7 +13,14 @@ ROOT = Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
 #: Folders of c-blosc2/src, top first: each may include from those in later lines, and from itself.
-LAYERS = [{"schunk"}, {"frame"}, {"chunk"}, {"codecs", "filters", "checksum"}, {"cpu", "threads", "io"}, {"base"}]
+LAYERS = [
+    {"schunk"},
+    {"frame"},
+    {"chunk"},
+    {"codecs", "filters", "checksum"},
+    {"cpu", "threads", "io"},
+    {"base"},
+]
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
 
 
