@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/checked.h"
+#include "checksum/crc32c.h"
 #include "cpu/cpu.h"
 #include "filters/kernels.h"
 
@@ -46,9 +47,10 @@ static const struct filter {
 /** C-Blosc2's public filters: sizes in its order. */
 typedef int32_t peer_fn(int32_t width, int32_t bytes, const void *in, void *out);
 
-typedef struct candidate {
-    const b2_kernels *table; /* NULL: the peer's function, or without one memcpy */
+typedef struct candidate { /* memcpy if all are NULL */
+    const b2_kernels *table;
     peer_fn *peer;
+    b2_crc32c_fn *crc32c;
     double speeds[ROUNDS];
 } candidate;
 
@@ -59,18 +61,22 @@ static size_t table_count;
 
 static void run(const struct filter *filter, const candidate *c, size_t bytes, size_t width)
 {
-    const void *slot = (const char *)c->table + (c->table ? filter->offset : 0);
-    if (c->peer) {
+    if (c->table) {
+        const void *slot = (const char *)c->table + filter->offset;
+        if (filter->kind == MOVES) {
+            (*(b2_shuffle_fn *const *)slot)(in, out, bytes, width);
+        } else if (filter->kind == JOINS) {
+            (*(b2_xor_fn *const *)slot)(in, in, out, bytes);
+        } else {
+            (*(b2_rows_fn *const *)slot)(in, out, bytes);
+        }
+    } else if (c->peer) {
         c->peer((int32_t)width, (int32_t)bytes, in, out);
-    } else if (!c->table) {
+    } else if (c->crc32c) {
+        out[0] = (uint8_t)c->crc32c(0, in, bytes);
+    } else {
         memcpy(out, in, bytes);
         __asm__ volatile("" : : "r"(out) : "memory"); /* it must not be left out */
-    } else if (filter->kind == MOVES) {
-        (*(b2_shuffle_fn *const *)slot)(in, out, bytes, width);
-    } else if (filter->kind == JOINS) {
-        (*(b2_xor_fn *const *)slot)(in, in, out, bytes);
-    } else {
-        (*(b2_rows_fn *const *)slot)(in, out, bytes);
     }
 }
 
@@ -102,31 +108,51 @@ static double median(candidate *c)
     return c->speeds[ROUNDS / 2];
 }
 
-/** One line: memcpy, the tables, the peer; the best table in parts of memcpy and of the peer. */
-static void bench_line(const struct filter *filter, size_t bytes, size_t width)
+/** Time the candidates in turn. @param speeds  Receives the median of each. */
+static void bench(const struct filter *filter, candidate *candidates, size_t count, size_t bytes,
+                  size_t width, double *speeds)
 {
-    candidate candidates[MAX_CANDIDATES] = {{0}};
-    size_t count = 1; /* the first is memcpy */
-    for (size_t i = 0; i < table_count; i++) candidates[count++].table = tables[i];
-    if (library && filter->peer) *(void **)&candidates[count].peer = dlsym(library, filter->peer);
-    size_t peer = candidates[count].peer ? count++ : 0;
-
-    for (size_t i = 0; i < count; i++) time_runs(filter, &candidates[i], bytes, width, 2); /* warm */
     int repeats = (int)((1u << 21) / bytes);
+    for (size_t i = 0; i < count; i++) time_runs(filter, &candidates[i], bytes, width, 2); /* warm */
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < count; i++)
             candidates[i].speeds[round] = time_runs(filter, &candidates[i], bytes, width, repeats);
     }
+    for (size_t i = 0; i < count; i++) speeds[i] = median(&candidates[i]);
+}
+
+/** One line: memcpy, the tables, the peer; the best table in parts of memcpy and of the peer. */
+static void bench_line(const struct filter *filter, size_t bytes, size_t width)
+{
+    candidate candidates[MAX_CANDIDATES] = {{0}};
+    double speeds[MAX_CANDIDATES];
+    size_t count = 1; /* the first is memcpy */
+    for (size_t i = 0; i < table_count; i++) candidates[count++].table = tables[i];
+    if (library && filter->peer) *(void **)&candidates[count].peer = dlsym(library, filter->peer);
+    size_t peer = candidates[count].peer ? count++ : 0;
+    bench(filter, candidates, count, bytes, width, speeds);
 
     printf("| %s | %zu |", filter->name, width);
-    double speeds[MAX_CANDIDATES];
-    for (size_t i = 0; i < count; i++) printf(" %.1f |", speeds[i] = median(&candidates[i]));
-    if (library)
-        printf(peer ? " %.2f | %.2f |\n" : " | %.2f | |\n", speeds[1] / speeds[0],
-               peer ? speeds[1] / speeds[peer] : 0);
-    else
-        printf(" %.2f |\n", speeds[1] / speeds[0]);
+    for (size_t i = 0; i < count; i++) printf(" %.1f |", speeds[i]);
+    if (library && !peer) printf(" |");
+    printf(" %.2f |", speeds[1] / speeds[0]);
+    if (peer) printf(" %.1f |", speeds[1] / speeds[peer]);
+    printf(library && !peer ? " |\n" : "\n");
     fflush(stdout);
+}
+
+static void bench_crc32c(size_t bytes)
+{
+    const b2_crc32c_way *const *ways;
+    size_t count = b2_crc32c_all(&ways);
+    printf("\nCRC-32C of %zu bytes, GB/s:", bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (ways[i]->needs & ~b2_cpu_features()) continue;
+        candidate one = {.crc32c = ways[i]->update};
+        double speed;
+        bench(NULL, &one, 1, bytes, 1, &speed);
+        printf(" %s %.1f%s", ways[i]->name, speed, i + 1 < count ? "," : ".\n");
+    }
 }
 
 static void print_head(const char *name, size_t bytes)
@@ -146,7 +172,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", dlerror());
         return 1;
     }
-    size_t room = 131072;
+    size_t room = 131072; /* the largest of BLOCKS */
     in = aligned_alloc(PAGE, room);
     out = aligned_alloc(PAGE, room);
     if (!in || !out) return 1;
@@ -165,5 +191,6 @@ int main(int argc, char **argv)
             for (size_t w = 0; w < widths; w++) bench_line(&FILTERS[f], BLOCKS[b].bytes, WIDTHS[w]);
         }
     }
+    if (strstr("crc32c", wanted)) bench_crc32c(131072);
     return 0;
 }

@@ -131,16 +131,15 @@ ALWAYS_INLINE size_t unshuffle_blocks(const uint8_t *in, uint8_t *out, size_t it
     spread items_plan = plan_spread(width, room);
     block_plan plan = plan_blocks(items, width, run, room, READS_OF_SET);
     size_t columns = min(width, LANE);
-    uint8_t *to = out; /* of the block before */
-    for (size_t b = 0; b <= plan.count && plan.count > 0; b++) {
-        const uint8_t *from = in + block_column(&plan, b) * items + block_item(&plan, b, run);
+    for (size_t part = 0; part < run / TILE && plan.count > 0; part++)
+        copy_part(in, items, rows[0], run, columns, part, run, room);
+    for (size_t b = 0; b < plan.count; b++) {
+        uint8_t *to = out + block_item(&plan, b, run) * width + block_column(&plan, b);
+        const uint8_t *next = in + block_column(&plan, b + 1) * items + block_item(&plan, b + 1, run);
         for (size_t part = 0; part < run / TILE; part++) {
-            if (b < plan.count) copy_part(from, items, rows[b % 2], run, columns, part, run, room);
-            if (b > 0)
-                rows_to_tile(rows[(b - 1) % 2] + part * TILE, run, &items_plan, to + part * TILE * width,
-                             room);
+            if (b + 1 < plan.count) copy_part(next, items, rows[(b + 1) % 2], run, columns, part, run, room);
+            rows_to_tile(rows[b % 2] + part * TILE, run, &items_plan, to + part * TILE * width, room);
         }
-        to = out + block_item(&plan, b, run) * width + block_column(&plan, b);
     }
     return plan.count / plan.across * run;
 }

@@ -185,8 +185,21 @@ ALWAYS_INLINE void rows_to_columns(const uint8_t *in, size_t row, size_t last, u
     vec low[8], high[8], items[16];
     load_rows(in, row, last, low, 8);
     turn_over(low, 8, 1); /* two items' first 8 bytes in each lane */
-    load_rows(in + min(8, last) * row, row, last - min(8, last), high, 8);
-    turn_over(high, 8, 1);
+    const uint8_t *upper = in + min(8, last) * row;
+    size_t upper_last = last - min(8, last);
+    if (upper_last < 4) { /* widths up to 12: items' next 4 bytes, twice */
+        vec x[4];
+        load_rows(upper, row, upper_last, x, 4);
+        turn_over(x, 4, 1);
+        UNROLL
+        for (int q = 0; q < 4; q++) {
+            high[2 * q] = zip_low(x[q], x[q], 4);
+            high[2 * q + 1] = zip_high(x[q], x[q], 4);
+        }
+    } else {
+        load_rows(upper, row, upper_last, high, 8);
+        turn_over(high, 8, 1);
+    }
     UNROLL
     for (int q = 0; q < 8; q++) {
         items[2 * q] = zip_low(low[q], high[q], 8);
