@@ -32,7 +32,7 @@ def info():
 
 def python_m_caterva(*words, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "caterva", *words],
+        [sys.executable, "-P", "-m", "caterva", *words],
         env=os.environ | environment,
         capture_output=True,
         text=True,

@@ -17,6 +17,11 @@ static int decode_blocks(const blosc2_view *view, uint8_t *out)
         uint8_t *block = fuzz_alloc((size_t)bytes);
         status = blosc2_view_decode_block(view, i, block, workspace);
         if (status == BLOSC2_OK) memcpy(out + (size_t)i * (size_t)view->block_bytes, block, (size_t)bytes);
+        uint8_t *part = fuzz_alloc((size_t)bytes); /* what a damaged rest spoils is no matter here */
+        int part_status = blosc2_view_decode_prefix(view, i, bytes / 3 + 1, part, workspace);
+        MUST(status < 0 || part_status == BLOSC2_OK);
+        MUST(status < 0 || memcmp(part, block, (size_t)(bytes / 3 + 1)) == 0);
+        free(part);
         free(block);
     }
     blosc2_workspace_free(workspace);

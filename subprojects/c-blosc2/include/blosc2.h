@@ -29,8 +29,8 @@ extern "C" {
 #define BLOSC2_API
 #endif
 
-#if defined(__MINGW32__) /* its printf may be that of Windows or of C99: the header of the C library says */
-#define BLOSC2_PRINTF(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#if defined(__MINGW32__) && !defined(__clang__) /* "printf" is that of old Windows there; ours is C99's */
+#define BLOSC2_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
 #elif defined(__GNUC__)
 #define BLOSC2_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
@@ -220,6 +220,15 @@ BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t blo
  */
 BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
                                         blosc2_workspace *workspace);
+
+/**
+ * Decode at least the first `bytes` bytes of a block, and no more of it than that where it is less work.
+ *
+ * @param bytes  1..blosc2_view_block_nbytes().
+ * @param out    Room for the whole block; undefined from `bytes` on.
+ */
+BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t bytes, void *out,
+                                         blosc2_workspace *workspace);
 
 /**
  * A block that the chunk holds as it is: no codec, no filter that moves bytes.

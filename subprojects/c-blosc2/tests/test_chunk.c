@@ -56,6 +56,12 @@ static void check_content(const uint8_t *chunk, int32_t cbytes, const uint8_t *d
         CHECK_OK(blosc2_view_decode_block(&view, block, out, workspace));
         CHECK(memcmp(out, data + (size_t)block * (size_t)view.block_bytes,
                      (size_t)blosc2_view_block_nbytes(&view, block)) == 0);
+        for (int i = 0; i < 4; i++) { /* and in part */
+            int32_t bytes = 1 + (int32_t)(next_random() % (uint32_t)blosc2_view_block_nbytes(&view, block));
+            memset(out, 0x33, (size_t)nbytes);
+            CHECK_OK(blosc2_view_decode_prefix(&view, block, bytes, out, workspace));
+            CHECK(memcmp(out, data + (size_t)block * (size_t)view.block_bytes, (size_t)bytes) == 0);
+        }
     }
     free(out);
 }
@@ -259,6 +265,9 @@ static void test_hostile_chunks(blosc2_workspace *workspace)
                 if (blosc2_view_init(&view, copy, (size_t)cbytes, 4, BYTES) == BLOSC2_OK) {
                     int status = blosc2_view_decode(&view, out, workspace);
                     CHECK(status == BLOSC2_OK || blosc2_last_error()[0]);
+                    for (int32_t block = 0; block < view.block_count && !view.vl_blocks; block++)
+                        (void)blosc2_view_decode_prefix(
+                            &view, block, 1 + blosc2_view_block_nbytes(&view, block) / 3, out, workspace);
                 }
                 free(copy);
             }

@@ -115,20 +115,20 @@ static void test_system_transfers(void)
 static void test_system_reaches_large_offsets(void)
 {
     const b2_io *io = b2_io_system();
-    const int64_t far = (INT64_C(5) << 30) + 3;
+    const int64_t distant = (INT64_C(5) << 30) + 3;
     b2_file *file = NULL;
     int64_t size = 0;
     char bytes[8];
     make_file(io, at("sparse"), "");
     scratch_make_sparse(at("sparse"));
     CHECK_OK(io->open(io->context, at("sparse"), B2_OPEN_UPDATE, &file));
-    CHECK_OK(io->write(io->context, file, "last", 4, far));
+    CHECK_OK(io->write(io->context, file, "last", 4, distant));
     CHECK_OK(io->size(io->context, file, &size));
-    CHECK(size == far + 4);
-    CHECK_OK(io->read(io->context, file, bytes, 8, far - 4));
+    CHECK(size == distant + 4);
+    CHECK_OK(io->read(io->context, file, bytes, 8, distant - 4));
     CHECK(memcmp(bytes, "\0\0\0\0last", 8) == 0);
-    CHECK_OK(io->truncate(io->context, file, far));
-    CHECK(io->read(io->context, file, bytes, 1, far) == BLOSC2_E_CORRUPT);
+    CHECK_OK(io->truncate(io->context, file, distant));
+    CHECK(io->read(io->context, file, bytes, 1, distant) == BLOSC2_E_CORRUPT);
     io->close(io->context, file);
     CHECK_OK(io->remove(io->context, at("sparse")));
 }
@@ -195,9 +195,18 @@ static void test_system_renames_open_files(void)
     CHECK_OK(io->open(io->context, to, B2_OPEN_READ, &reader));
     CHECK_OK(io->open(io->context, from, B2_OPEN_NEW, &writer));
     CHECK_OK(io->write(io->context, writer, "new", 3, 0));
-    CHECK_OK(io->rename_over(io->context, from, to));
+    int status = io->rename_over(io->context, from, to);
     CHECK_OK(io->read(io->context, reader, bytes, 3, 0));
-    CHECK(memcmp(bytes, "old", 3) == 0 && file_has(io, to, "new"));
+    CHECK(memcmp(bytes, "old", 3) == 0);
+#ifdef _WIN32 /* where the file system cannot replace open files (FAT, those of Wine), it must say so */
+    if (status < 0) {
+        CHECK(status == BLOSC2_E_IO && failure_names(from, EACCES) && file_has(io, to, "old"));
+        io->close(io->context, reader);
+        reader = NULL;
+        status = io->rename_over(io->context, from, to);
+    }
+#endif
+    CHECK(status == BLOSC2_OK && file_has(io, to, "new"));
     CHECK_OK(io->write(io->context, writer, "N", 1, 0)); /* under its new name */
     CHECK(file_has(io, to, "New"));
     CHECK_OK(io->rename_new(io->context, to, from));
@@ -208,7 +217,8 @@ static void test_system_renames_open_files(void)
 
 static void test_system_takes_long_and_foreign_names(void)
 {
-    static const char name[] = "gr\xc3\xb6\xc3\x9f" "e-\xe6\x95\xb0\xe7\xbb\x84-\xf0\x9f\x98\x80"; /* of 2, 3 and 4 bytes */
+    static const char name[] = "gr\xc3\xb6\xc3\x9f"
+                               "e-\xe6\x95\xb0\xe7\xbb\x84-\xf0\x9f\x98\x80"; /* of 2, 3 and 4 bytes */
     const b2_io *io = b2_io_system();
     char path[SCRATCH_PATH_BYTES];
     size_t lengths[20], depth = 0;
@@ -285,7 +295,8 @@ static void test_system_refuses_what_is_no_regular_file(void)
         b2_file *file = NULL;
         CHECK(io->open(io->context, directory, modes[i], &file) == BLOSC2_E_IO &&
               failure_names(directory, EISDIR));
-        CHECK(io->open(io->context, nothing, modes[i], &file) == BLOSC2_E_IO && failure_names(nothing, EINVAL));
+        CHECK(io->open(io->context, nothing, modes[i], &file) == BLOSC2_E_IO &&
+              failure_names(nothing, EINVAL));
         CHECK(strstr(blosc2_last_error(), "not a regular file"));
     }
     CHECK(kind_of(io, nothing) == B2_PATH_OTHER);

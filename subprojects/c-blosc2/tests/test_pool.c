@@ -7,7 +7,7 @@
 #endif
 
 #include "base/checked.h"
-#include "base/compiler.h"
+#include "base/thread_local.h"
 #include "check.h"
 #include "pause.h"
 #include "threads/os.h"

@@ -94,7 +94,7 @@ CATERVA_API void caterva_array_set_threads(caterva_array *array, int threads);
 
 /**
  * Bytes of recently decoded blocks that an array keeps for the next reads; 0 keeps none, less than two blocks
- * neither. Small requests use them, and those alone: ones that touch blocks of half as many bytes at most.
+ * neither. Small requests use them, and those alone: ones that touch one block, or an eighth as many bytes.
  */
 #define CATERVA_CACHE_BYTES (4 << 20) /* to begin with */
 CATERVA_API int64_t caterva_array_cache_bytes(caterva_array *array);

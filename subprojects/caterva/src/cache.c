@@ -29,7 +29,7 @@ void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes)
 
 bool cat_cache_suits(const cat_cache *cache, int64_t blocks)
 {
-    return blocks <= cache->slot_count / 2;
+    return blocks <= cache->slot_count / 8 || (blocks == 1 && cache->slot_count > 1);
 }
 
 /** Multiplying by 2^64 over the golden ratio spreads neighbours over the high bits (Knuth, TAOCP 6.4). */

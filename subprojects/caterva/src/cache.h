@@ -42,7 +42,7 @@ void cat_cache_empty(cat_cache *cache);
 /** Drop all, and hold up to `bytes` bytes of blocks from now on. Nobody else may use the cache meanwhile. */
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes);
 
-/** True if `blocks` blocks fit in beside as many others. */
+/** True if `blocks` blocks leave room for many others, or there is one only, and room for two. */
 bool cat_cache_suits(const cat_cache *cache, int64_t blocks);
 
 /** Copy `count` bytes from `offset` of a block, if it is there; for few bytes. */

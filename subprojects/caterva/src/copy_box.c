@@ -26,6 +26,22 @@ FIXED_ROW(2)
 FIXED_ROW(4)
 FIXED_ROW(8)
 FIXED_ROW(16)
+FIXED_ROW(32)
+FIXED_ROW(64)
+FIXED_ROW(128)
+
+/** 17 to 256 bytes, such as a block's rows: moves of 16, the last one over the end of the one before. */
+static void row_short(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
+{
+    int64_t count = along->count, to_stride = along->to, from_stride = along->from;
+    size_t last = item_bytes - 16;
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t *target = to + i * to_stride;
+        const uint8_t *source = from + i * from_stride;
+        for (size_t at = 0; at < last; at += 16) memcpy(target + at, source + at, 16);
+        memcpy(target + last, source + last, 16);
+    }
+}
 
 static void row_any(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
 {
@@ -69,8 +85,14 @@ static row_fn *choose_row(const axis *along, int64_t item_bytes)
         return row_8;
     case 16:
         return row_16;
+    case 32:
+        return row_32;
+    case 64:
+        return row_64;
+    case 128:
+        return row_128;
     default:
-        return row_any;
+        return item_bytes > 16 && item_bytes <= 256 ? row_short : row_any;
     }
 }
 

@@ -51,6 +51,18 @@ static void copy_part(const read_job *read, const cat_part *part, const uint8_t 
     cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
 }
 
+/** Bytes of a block up to the end of a part's last item. */
+static int64_t end_of(const read_job *read, const cat_part *part)
+{
+    const cat_layout *layout = &read->array->layout;
+    int64_t end = layout->item_bytes;
+    for (int d = 0; d < layout->ndim; d++) {
+        const cat_run *run = &part->runs[d];
+        end += (run->start + (run->count - 1) * run->step) * layout->block_strides[d];
+    }
+    return end;
+}
+
 /** Where a block is decoded to if only some of it is wanted, or not as it lies in the chunk. */
 static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out)
 {
@@ -64,7 +76,8 @@ static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out
     }
     cat_slot *slot = read->use_cache ? cat_cache_claim(cache, piece->part.number, block) : NULL;
     uint8_t *bytes = slot ? slot->bytes : piece->worker->block.bytes;
-    int status = cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker);
+    int status = slot ? cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker)
+                      : cat_chunk_read_prefix(&piece->chunk, block, end_of(read, part), bytes, piece->worker);
     if (status == BLOSC2_OK) copy_part(read, part, bytes, out);
     if (slot && status == BLOSC2_OK) cat_cache_list(cache, slot);
     if (slot) cat_cache_release(cache, slot);

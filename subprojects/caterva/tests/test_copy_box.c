@@ -63,9 +63,9 @@ static void copy_items(int ndim, const int64_t *counts, int64_t item_bytes, uint
 
 static bool random_copy_is_right(void)
 {
-    static const int64_t sizes[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 300};
+    static const int64_t sizes[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 32, 64, 100, 128, 256, 300};
     int ndim = (int)random_in(0, MAX_AXES);
-    int64_t item_bytes = sizes[random_in(0, 10)], counts[MAX_AXES];
+    int64_t item_bytes = sizes[random_in(0, 14)], counts[MAX_AXES];
     for (int d = 0; d < ndim; d++) counts[d] = random_in(0, 40) == 0 ? 0 : random_in(1, ndim > 2 ? 5 : 30);
     place to = random_place(ndim, counts, item_bytes, DISTINCT_ITEMS);
     place from = random_place(ndim, counts, item_bytes, REPEATED_ITEMS);

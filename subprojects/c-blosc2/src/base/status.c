@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/compiler.h"
 #include "base/failure.h"
+#include "base/thread_local.h"
 #include "blosc2.h"
 
 static B2_THREAD_LOCAL b2_failure last;

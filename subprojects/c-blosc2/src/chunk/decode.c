@@ -135,6 +135,82 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
     return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
 }
 
+/* ------------------------------------------------------------------ the first part of a block */
+
+/*
+ * A prefix of LZ4 takes time in proportion to its length, but long matches are copied slowly there: streams
+ * that are nearly all match are decoded faster as a whole (measured: benchmarks/README.md).
+ */
+enum { PREFIX_OF_8_MAX = 5, TIGHT_RATIO = 16, STREAM_STEP = 64 };
+
+/* Bytes of each of the block's `streams` streams that bring the first `bytes` of it; 0: all are needed. */
+static int32_t stream_prefix(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
+                             int32_t bytes, int32_t streams)
+{
+    int32_t whole = blosc2_view_block_nbytes(view, block) / streams;
+    if (view->special || view->dict_bytes || b2_pipeline_planes(pipeline) != streams) return 0;
+    if (!b2_format_has_prefix(view->codec_format)) return 0;
+    int32_t need = (bytes / streams + STREAM_STEP) / STREAM_STEP * STREAM_STEP;
+    return need <= whole / 8 * PREFIX_OF_8_MAX ? need : 0;
+}
+
+/* The first `want` bytes of a stream of `bytes`. Whole ones go through `scratch`, which has room for them. */
+static int decode_stream_prefix(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t want,
+                                int32_t bytes, uint8_t *scratch, b2_codec_states *codecs)
+{
+    int32_t csize = *position + 4 <= view->cbytes ? b2_load_le_i32(view->bytes + *position) : 0;
+    bool is_coded = csize > 0 && csize < bytes && csize <= view->cbytes - *position - 4;
+    if (csize == bytes && csize <= view->cbytes - *position - 4) {
+        memcpy(out, view->bytes + *position + 4, (size_t)want);
+    } else if (is_coded && csize >= bytes / TIGHT_RATIO) {
+        int status = b2_codec_decompress_prefix(codecs, view->codec_format, view->bytes + *position + 4,
+                                                csize, out, want);
+        if (status < 0) return status;
+    } else {
+        int status = decode_stream(view, position, scratch, bytes, codecs);
+        if (status == BLOSC2_OK) memcpy(out, scratch, (size_t)want);
+        return status;
+    }
+    *position += 4 + (int64_t)csize;
+    return BLOSC2_OK;
+}
+
+static int decode_prefixes(const blosc2_view *view, int32_t block, int32_t want, int32_t streams,
+                           uint8_t *out, blosc2_workspace *workspace)
+{
+    int32_t start, bytes = blosc2_view_block_nbytes(view, block) / streams;
+    int status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
+    if (status == BLOSC2_OK) status = b2_view_block_start(view, block, &start);
+    if (status < 0) return status;
+    int64_t position = start;
+    for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++)
+        status = decode_stream_prefix(view, &position, out + (size_t)i * (size_t)want, want, bytes,
+                                      workspace->scratch.bytes, workspace->codecs);
+    return status;
+}
+
+int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t bytes, void *out,
+                              blosc2_workspace *workspace)
+{
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    int32_t streams, want = 0;
+    bool is_regular = block >= 0 && block < view->block_count && !view->vl_blocks && b2_view_is_regular(view);
+    if (is_regular && b2_view_stream_count(view, block, &streams) == BLOSC2_OK)
+        want = stream_prefix(view, &pipeline, block, bytes, streams);
+    if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
+    use_dict(view, workspace);
+    int status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
+    uint8_t *filtered = streams > 1 ? workspace->filtered.bytes : out;
+    if (status == BLOSC2_OK) status = decode_prefixes(view, block, want, streams, filtered, workspace);
+    if (status < 0) return blosc2_fail_within(status, "block %d", block);
+    if (streams > 1) { /* the first items of a shuffled block are a shuffled block themselves */
+        b2_pipeline_backward(&pipeline, filtered, want * streams, NULL, out, workspace->scratch.bytes);
+    }
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ whole chunks */
+
 /* chunk-format.md 8: each block tells its own size, and filters see one block alone. */
 static int decode_vl_block(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block, int64_t room,
                            uint8_t *out, int32_t *nbytes, blosc2_workspace *workspace)

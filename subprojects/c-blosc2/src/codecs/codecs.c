@@ -102,6 +102,21 @@ int b2_codec_compress(b2_codec_states *states, int codec, int clevel, const uint
     return TABLE[codec]->compress(states->state[codec], &states->dict, clevel, in, in_bytes, out, capacity);
 }
 
+bool b2_format_has_prefix(int format)
+{
+    int codec = decoder_of(format);
+    return codec >= 0 && TABLE[codec]->decompress_prefix;
+}
+
+int b2_codec_decompress_prefix(b2_codec_states *states, int format, const uint8_t *in, int32_t in_bytes,
+                               uint8_t *out, int32_t want)
+{
+    int codec = decoder_of(format);
+    int status = prepare(states, codec);
+    if (status < 0) return status;
+    return TABLE[codec]->decompress_prefix(states->state[codec], &states->dict, in, in_bytes, out, want);
+}
+
 int b2_codec_decompress(b2_codec_states *states, int format, const uint8_t *in, int32_t in_bytes,
                         uint8_t *out, int32_t out_bytes)
 {

@@ -54,6 +54,19 @@ int b2_codec_compress(b2_codec_states *states, int codec, int clevel, const uint
 int b2_codec_decompress(b2_codec_states *states, int format, const uint8_t *in, int32_t in_bytes,
                         uint8_t *out, int32_t out_bytes);
 
+/** True if b2_codec_decompress_prefix() is there for a format, and less work than decompressing all. */
+bool b2_format_has_prefix(int format);
+
+/**
+ * Decompress the first `want` bytes of a stream of `out_bytes` > want bytes; without a dictionary. What comes
+ * after them in the stream is not looked at, and may be anything.
+ *
+ * @param out  Receives `want` bytes. Any input is safe.
+ * @return As b2_codec_decompress().
+ */
+int b2_codec_decompress_prefix(b2_codec_states *states, int format, const uint8_t *in, int32_t in_bytes,
+                               uint8_t *out, int32_t want);
+
 /**
  * Train a dictionary from filtered blocks (codecs.md "Dictionaries").
  *

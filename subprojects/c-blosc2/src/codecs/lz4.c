@@ -137,6 +137,17 @@ static int decompress_stream(void *state, const b2_dict *dict, const uint8_t *in
                        (int)out_bytes);
 }
 
+static int decompress_prefix(void *state, const b2_dict *dict, const uint8_t *in, int32_t in_bytes,
+                             uint8_t *out, int32_t want)
+{
+    (void)state;
+    (void)dict;
+    int got = LZ4_decompress_safe_partial((const char *)in, (char *)out, in_bytes, want, want);
+    if (got == want) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT, "lz4: %d bytes do not decode to %d or more", (int)in_bytes,
+                       (int)want);
+}
+
 static void release(void *opaque)
 {
     lz4_state *state = opaque;
@@ -160,6 +171,7 @@ const b2_codec b2_codec_lz4 = {
     .version = version,
     .compress = compress_stream,
     .decompress = decompress_stream,
+    .decompress_prefix = decompress_prefix,
 };
 
 const b2_codec b2_codec_lz4hc = {

@@ -35,6 +35,7 @@ typedef struct b2_codec {
     const char *(*version)(void);
     b2_compress_fn *compress;
     b2_decompress_fn *decompress;
+    b2_decompress_fn *decompress_prefix; /* NULL: none */
 } b2_codec;
 
 extern const b2_codec b2_codec_blosclz, b2_codec_lz4, b2_codec_lz4hc, b2_codec_zlib, b2_codec_zstd;

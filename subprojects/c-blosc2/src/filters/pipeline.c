@@ -110,6 +110,17 @@ bool b2_pipeline_has_delta(const b2_pipeline *pipeline)
     return memchr(pipeline->codes, BLOSC2_DELTA, BLOSC2_MAX_FILTERS) != NULL;
 }
 
+int32_t b2_pipeline_planes(const b2_pipeline *pipeline)
+{
+    int32_t planes = 1;
+    for (int slot = 0; slot < BLOSC2_MAX_FILTERS; slot++) {
+        if (is_idle_backward(pipeline, slot)) continue;
+        if (pipeline->codes[slot] != BLOSC2_SHUFFLE || planes != 1) return 0;
+        planes = width_of(pipeline, slot);
+    }
+    return planes;
+}
+
 bool b2_pipeline_is_identity_backward(const b2_pipeline *pipeline)
 {
     for (int slot = 0; slot < BLOSC2_MAX_FILTERS; slot++) {

@@ -39,6 +39,12 @@ bool b2_pipeline_has_delta(const b2_pipeline *pipeline);
 bool b2_pipeline_is_identity_backward(const b2_pipeline *pipeline);
 
 /**
+ * How many planes of bytes a filtered block is made of, if each can be undone up to any item alone: 1 where
+ * undoing moves no byte, the item size where it is one shuffle, else 0.
+ */
+int32_t b2_pipeline_planes(const b2_pipeline *pipeline);
+
+/**
  * Apply all filters to one block.
  *
  * @param in         The block; unchanged.

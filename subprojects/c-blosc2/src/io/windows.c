@@ -72,16 +72,11 @@ static int check_position(const system_file *f, int64_t position)
 /** CreateFileW of a UTF-8 path. @return INVALID_HANDLE_VALUE with an error code. */
 static HANDLE open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags)
 {
-    wchar_t *wide = NULL;
-    DWORD error = b2_windows_path(path, &wide);
-    HANDLE handle = INVALID_HANDLE_VALUE;
-    if (!error) {
-        handle = CreateFileW(wide, access, SHARE_ALL, NULL, disposition, flags, NULL);
-        if (handle == INVALID_HANDLE_VALUE) error = GetLastError();
-        b2_free(wide);
-    }
+    b2_windows_path wide;
+    DWORD error = b2_windows_path_init(&wide, path);
+    if (!error) return CreateFileW(wide.text, access, SHARE_ALL, NULL, disposition, flags, NULL);
     SetLastError(error);
-    return handle;
+    return INVALID_HANDLE_VALUE;
 }
 
 /** Open a path that must exist for a look at it, whatever it is; links are followed. */
@@ -292,59 +287,50 @@ void b2_unmap_file(const uint8_t *bytes, int64_t size)
 /** Apply a call that takes one path. */
 static int change(BOOL(WINAPI *call)(LPCWSTR), const char *path, const char *action)
 {
-    wchar_t *wide = NULL;
-    DWORD error = b2_windows_path(path, &wide);
-    if (error) return fail(error, path, action);
-    int status = check(call(wide), path, action);
-    b2_free(wide);
-    return status;
+    b2_windows_path wide;
+    DWORD error = b2_windows_path_init(&wide, path);
+    return error ? fail(error, path, action) : check(call(wide.text), path, action);
 }
 
-/** Rename so that files open under the old name of `to` stay readable, as POSIX has it: NTFS since 2017. */
-static DWORD rename_over_open(const wchar_t *from, const wchar_t *to)
+/** Rename so that who has `to` open keeps what he has, as POSIX does: Windows 10 of 2017, on NTFS. */
+static BOOL rename_over_open(const wchar_t *from, const wchar_t *to)
 {
-    enum { CLASS = 22, REPLACE = 1, POSIX_SEMANTICS = 2 }; /* FileRenameInfoEx; not in older headers */
-    size_t name_bytes = wcslen(to) * sizeof *to;
-    size_t bytes = sizeof(FILE_RENAME_INFO) + name_bytes;
-    FILE_RENAME_INFO *info = b2_calloc(bytes);
-    if (!info) return ERROR_NOT_ENOUGH_MEMORY;
-    DWORD flags = REPLACE | POSIX_SEMANTICS, error = 0;
-    memcpy(info, &flags, sizeof flags); /* a union with ReplaceIfExists, the first field */
-    info->FileNameLength = (DWORD)name_bytes;
-    memcpy(info->FileName, to, name_bytes);
+    enum { CLASS = 22, REPLACE = 1, POSIX_SEMANTICS = 2 }; /* FileRenameInfoEx and its flags: newer headers */
+    union {
+        FILE_RENAME_INFO info;
+        uint8_t room[sizeof(FILE_RENAME_INFO) + sizeof(b2_windows_path)];
+    } request = {0};
+    const DWORD flags = REPLACE | POSIX_SEMANTICS;
+    const size_t name_bytes = wcslen(to) * sizeof *to;
+    memcpy(&request.info, &flags, sizeof flags); /* they share the place of ReplaceIfExists */
+    request.info.FileNameLength = (DWORD)name_bytes;
+    memcpy(request.room + offsetof(FILE_RENAME_INFO, FileName), to, name_bytes);
     HANDLE handle = CreateFileW(from, DELETE, SHARE_ALL, NULL, OPEN_EXISTING,
                                 FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
-    if (handle == INVALID_HANDLE_VALUE ||
-        !SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)CLASS, info, (DWORD)bytes))
-        error = GetLastError();
-    if (handle != INVALID_HANDLE_VALUE) CloseHandle(handle);
-    b2_free(info);
-    return error;
+    if (handle == INVALID_HANDLE_VALUE) return FALSE;
+    BOOL done =
+        SetFileInformationByHandle(handle, (FILE_INFO_BY_HANDLE_CLASS)CLASS, &request, sizeof request);
+    CloseHandle(handle);
+    return done;
 }
 
-static DWORD rename_new(const wchar_t *from, const wchar_t *to)
+static BOOL rename_over(const wchar_t *from, const wchar_t *to)
 {
-    return MoveFileExW(from, to, 0) ? 0 : GetLastError();
+    return rename_over_open(from, to) || MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING);
 }
 
-static DWORD rename_over(const wchar_t *from, const wchar_t *to)
+static BOOL rename_new(const wchar_t *from, const wchar_t *to)
 {
-    DWORD error = rename_over_open(from, to);
-    if (error != ERROR_INVALID_PARAMETER && error != ERROR_NOT_SUPPORTED && error != ERROR_INVALID_FUNCTION)
-        return error;
-    /* An older Windows, or another file system. */
-    return MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING) ? 0 : GetLastError();
+    return MoveFileExW(from, to, 0);
 }
 
-static int rename_by(DWORD (*call)(const wchar_t *, const wchar_t *), const char *from, const char *to)
+static int rename_by(BOOL (*call)(const wchar_t *, const wchar_t *), const char *from, const char *to)
 {
-    wchar_t *wide_from = NULL, *wide_to = NULL;
-    DWORD error = b2_windows_path(from, &wide_from);
-    if (!error) error = b2_windows_path(to, &wide_to);
-    if (!error) error = call(wide_from, wide_to);
-    b2_free(wide_from);
-    b2_free(wide_to);
-    return error ? fail_to_rename(error, from, to) : BLOSC2_OK;
+    b2_windows_path wide_from, wide_to;
+    DWORD error = b2_windows_path_init(&wide_from, from);
+    if (!error) error = b2_windows_path_init(&wide_to, to);
+    if (!error && call(wide_from.text, wide_to.text)) return BLOSC2_OK;
+    return fail_to_rename(error ? error : GetLastError(), from, to);
 }
 
 static int system_rename_new(void *context, const char *from, const char *to)

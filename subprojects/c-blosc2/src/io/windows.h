@@ -7,13 +7,19 @@
 #endif
 #include <windows.h>
 
+/** A path for Windows, up to what other systems allow; without the heap, for cleaning up when that is full.
+ */
+enum { B2_WINDOWS_PATH = 4096 };
+typedef struct b2_windows_path {
+    wchar_t text[B2_WINDOWS_PATH];
+} b2_windows_path;
+
 /**
  * The full path of a name, in the form that has no limit of 260 characters where it needs that.
  * @param path  UTF-8, with either slash; relative to the current directory unless absolute.
- * @param out   Released by b2_free().
  * @return 0, or a Windows error code.
  */
-DWORD b2_windows_path(const char *path, wchar_t **out);
+DWORD b2_windows_path_init(b2_windows_path *out, const char *path);
 
 /** The errno that says the same as a Windows error code; EIO where none does. */
 int b2_windows_errno(DWORD error);

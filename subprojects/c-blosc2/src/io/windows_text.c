@@ -3,26 +3,18 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <wchar.h>
 
 #include "base/checked.h"
-#include "base/memory.h"
 
 /* ------------------------------------------------------------------ paths */
 
 /** Full paths from here on get the prefix: CreateDirectory's limit, 260 less room for a name of 8.3. */
 enum { LONG_PATH = 248 };
 
-/** UTF-8 to UTF-16. What is no UTF-8 is refused. */
-static DWORD widen(const char *text, wchar_t **out)
-{
-    int count = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
-    if (count == 0) return GetLastError();
-    wchar_t *wide = b2_malloc((size_t)count * sizeof *wide);
-    if (!wide) return ERROR_NOT_ENOUGH_MEMORY;
-    MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, count);
-    *out = wide;
-    return 0;
-}
+/** Its name is not in all versions of winerror.h. */
+enum { DISK_QUOTA_EXCEEDED = 1295 };
 
 /**
  * What a full path must begin with so that it may be long, and how much of the path that replaces: `C:\a` is
@@ -37,33 +29,22 @@ static const wchar_t *long_prefix(const wchar_t *path, size_t *replaced)
     return L"\\\\?\\UNC\\";
 }
 
-DWORD b2_windows_path(const char *path, wchar_t **out)
+DWORD b2_windows_path_init(b2_windows_path *out, const char *path)
 {
-    wchar_t *wide = NULL;
-    DWORD error = widen(path, &wide);
-    if (error) return error;
-    DWORD room = GetFullPathNameW(wide, 0, NULL, NULL); /* with the final 0 */
-    wchar_t *full = room ? b2_malloc((room + B2_COUNT(L"\\\\?\\UNC\\")) * sizeof *full) : NULL;
-    if (full) {
-        DWORD length = GetFullPathNameW(wide, room, full, NULL);
-        if (length == 0 || length >= room) { /* the current directory has changed meanwhile */
-            error = ERROR_PATH_NOT_FOUND;
-        } else if (length >= LONG_PATH) {
-            size_t replaced;
-            const wchar_t *prefix = long_prefix(full, &replaced);
-            size_t prefix_length = wcslen(prefix);
-            wmemmove(full + prefix_length, full + replaced, length + 1 - replaced);
-            wmemcpy(full, prefix, prefix_length);
-        }
-    } else {
-        error = room ? ERROR_NOT_ENOUGH_MEMORY : GetLastError();
-    }
-    b2_free(wide);
-    if (error)
-        b2_free(full);
-    else
-        *out = full;
-    return error;
+    const DWORD room = B2_WINDOWS_PATH - (DWORD)B2_COUNT(L"\\\\?\\UNC\\");
+    wchar_t given[B2_WINDOWS_PATH];
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, given, B2_WINDOWS_PATH) == 0)
+        return GetLastError() == ERROR_INSUFFICIENT_BUFFER ? ERROR_FILENAME_EXCED_RANGE : GetLastError();
+    DWORD length = GetFullPathNameW(given, room, out->text, NULL);
+    if (length == 0) return GetLastError();
+    if (length >= room) return ERROR_FILENAME_EXCED_RANGE;
+    if (length < LONG_PATH) return 0;
+    size_t replaced;
+    const wchar_t *prefix = long_prefix(out->text, &replaced);
+    size_t prefix_length = wcslen(prefix);
+    memmove(out->text + prefix_length, out->text + replaced, (length + 1 - replaced) * sizeof *prefix);
+    memcpy(out->text, prefix, prefix_length * sizeof *prefix);
+    return 0;
 }
 
 /* ------------------------------------------------------------------ failures */
@@ -87,13 +68,12 @@ int b2_windows_errno(DWORD error)
     case ERROR_DELETE_PENDING:
     case ERROR_NETWORK_ACCESS_DENIED:
     case ERROR_PRIVILEGE_NOT_HELD:
-    case ERROR_VIRUS_INFECTED:
         return EACCES;
     case ERROR_WRITE_PROTECT:
         return EROFS;
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
-    case ERROR_DISK_QUOTA_EXCEEDED:
+    case DISK_QUOTA_EXCEEDED:
         return ENOSPC;
     case ERROR_FILE_TOO_LARGE:
         return EFBIG;

@@ -137,7 +137,8 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
     schunk->chunk_bytes = options->chunk_bytes;
     schunk->block_bytes = options->block_bytes;
     schunk->nbytes = options->chunk_count * options->chunk_bytes;
-    schunk->index = (b2_index){.count = options->chunk_count, .uniform = b2_index_special(options->fill)};
+    schunk->index =
+        (b2_index){.count = options->chunk_count, .uniform = b2_index_special((int)options->fill)};
     status = copy_metalayers(options, &schunk->fixed);
     if (status == BLOSC2_OK) status = create_store(schunk);
     if (status == BLOSC2_OK) status = blosc2_schunk_begin(schunk);

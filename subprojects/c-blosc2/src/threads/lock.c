@@ -1,5 +1,6 @@
 /**
- * Readers-writer locks of mutex and condition: platforms' own may prefer readers, or writers, or tell neither.
+ * Readers-writer locks of mutex and condition: platforms' own may prefer readers, or writers, or tell
+ * neither.
  *
  * Who asks draws a number and is let in when it is his turn, so that none is passed by more than those who
  * asked before him; readers in a row are in together.

@@ -127,7 +127,8 @@ static inline void b2_after_fork(void (*run)(void))
 typedef pthread_mutex_t b2_mutex;
 typedef pthread_cond_t b2_condition;
 
-/* Without attributes these cannot fail where mutexes and conditions are plain memory: glibc, musl, macOS, BSD. */
+/* Without attributes these cannot fail where mutexes and conditions are plain memory: glibc, musl, macOS,
+ * BSD. */
 static inline void b2_mutex_init(b2_mutex *mutex)
 {
     pthread_mutex_init(mutex, NULL);

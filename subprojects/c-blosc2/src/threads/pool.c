@@ -15,8 +15,8 @@
 #include <stdio.h>
 
 #include "base/checked.h"
-#include "base/compiler.h"
 #include "base/memory.h"
+#include "base/thread_local.h"
 #include "blosc2.h"
 #include "threads/os.h"
 

@@ -6,7 +6,7 @@
 #include "filters/kernels.h"
 
 typedef __m512i vec;
-enum { LANES = 4, CHEAP_TAKE = 0 };
+enum { LANES = 4, CAN_PICK = 1 };
 
 static inline vec load(const uint8_t *p)
 {
@@ -49,12 +49,19 @@ static inline void store_lane(uint8_t *p, vec x, int lane)
     }
 }
 
-static inline void store_lanes(uint8_t *p, size_t step, vec x)
+static inline void store_half(uint8_t *p, __m256i x)
 {
-    store_lane(p, x, 0);
-    store_lane(p + step, x, 1);
-    store_lane(p + 2 * step, x, 2);
-    store_lane(p + 3 * step, x, 3);
+    _mm256_storeu_si256((__m256i *)(void *)p, x);
+}
+
+static inline void store_lane_pairs(uint8_t *p, size_t step, vec a, vec b)
+{
+    vec low = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), b);
+    vec high = _mm512_permutex2var_epi64(a, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), b);
+    store_half(p, _mm512_castsi512_si256(low));
+    store_half(p + step, _mm512_extracti64x4_epi64(low, 1));
+    store_half(p + 2 * step, _mm512_castsi512_si256(high));
+    store_half(p + 3 * step, _mm512_extracti64x4_epi64(high, 1));
 }
 
 static inline vec set(uint8_t byte)
@@ -62,26 +69,37 @@ static inline vec set(uint8_t byte)
     return _mm512_set1_epi8((char)byte);
 }
 
-static inline vec zip_low(vec a, vec b)
+static inline vec zip_low(vec a, vec b, int unit)
 {
-    return _mm512_unpacklo_epi8(a, b);
+    switch (unit) {
+    case 1:
+        return _mm512_unpacklo_epi8(a, b);
+    case 2:
+        return _mm512_unpacklo_epi16(a, b);
+    case 4:
+        return _mm512_unpacklo_epi32(a, b);
+    default:
+        return _mm512_unpacklo_epi64(a, b);
+    }
 }
 
-static inline vec zip_high(vec a, vec b)
+static inline vec zip_high(vec a, vec b, int unit)
 {
-    return _mm512_unpackhi_epi8(a, b);
+    switch (unit) {
+    case 1:
+        return _mm512_unpackhi_epi8(a, b);
+    case 2:
+        return _mm512_unpackhi_epi16(a, b);
+    case 4:
+        return _mm512_unpackhi_epi32(a, b);
+    default:
+        return _mm512_unpackhi_epi64(a, b);
+    }
 }
 
-/* Bytes in 16-bit places are below 256, so that packing them does not saturate. */
-static inline vec take_even(vec a, vec b)
+static inline vec pick(vec x, vec index)
 {
-    const vec low = _mm512_set1_epi16(0x00ff);
-    return _mm512_packus_epi16(_mm512_and_si512(a, low), _mm512_and_si512(b, low));
-}
-
-static inline vec take_odd(vec a, vec b)
-{
-    return _mm512_packus_epi16(_mm512_srli_epi16(a, 8), _mm512_srli_epi16(b, 8));
+    return _mm512_shuffle_epi8(x, index);
 }
 
 static inline vec and_bits(vec a, vec b)

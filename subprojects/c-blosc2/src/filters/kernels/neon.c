@@ -6,7 +6,7 @@
 #include "filters/kernels.h"
 
 typedef uint8x16_t vec;
-enum { LANES = 1, CHEAP_TAKE = 1 };
+enum { LANES = 1, CAN_PICK = 1 };
 
 static inline vec load(const uint8_t *p)
 {
@@ -24,16 +24,17 @@ static inline vec load_lanes(const uint8_t *p, size_t step)
     return load(p);
 }
 
-static inline void store_lanes(uint8_t *p, size_t step, vec x)
-{
-    (void)step;
-    store(p, x);
-}
-
 static inline void store_lane(uint8_t *p, vec x, int lane)
 {
     (void)lane;
     store(p, x);
+}
+
+static inline void store_lane_pairs(uint8_t *p, size_t step, vec a, vec b)
+{
+    (void)step;
+    store(p, a);
+    store(p + 16, b);
 }
 
 static inline vec set(uint8_t byte)
@@ -41,24 +42,37 @@ static inline vec set(uint8_t byte)
     return vdupq_n_u8(byte);
 }
 
-static inline vec zip_low(vec a, vec b)
+static inline vec zip_low(vec a, vec b, int unit)
 {
-    return vzip1q_u8(a, b);
+    switch (unit) {
+    case 1:
+        return vzip1q_u8(a, b);
+    case 2:
+        return vreinterpretq_u8_u16(vzip1q_u16(vreinterpretq_u16_u8(a), vreinterpretq_u16_u8(b)));
+    case 4:
+        return vreinterpretq_u8_u32(vzip1q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
+    default:
+        return vreinterpretq_u8_u64(vzip1q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));
+    }
 }
 
-static inline vec zip_high(vec a, vec b)
+static inline vec zip_high(vec a, vec b, int unit)
 {
-    return vzip2q_u8(a, b);
+    switch (unit) {
+    case 1:
+        return vzip2q_u8(a, b);
+    case 2:
+        return vreinterpretq_u8_u16(vzip2q_u16(vreinterpretq_u16_u8(a), vreinterpretq_u16_u8(b)));
+    case 4:
+        return vreinterpretq_u8_u32(vzip2q_u32(vreinterpretq_u32_u8(a), vreinterpretq_u32_u8(b)));
+    default:
+        return vreinterpretq_u8_u64(vzip2q_u64(vreinterpretq_u64_u8(a), vreinterpretq_u64_u8(b)));
+    }
 }
 
-static inline vec take_even(vec a, vec b)
+static inline vec pick(vec x, vec index)
 {
-    return vuzp1q_u8(a, b);
-}
-
-static inline vec take_odd(vec a, vec b)
-{
-    return vuzp2q_u8(a, b);
+    return vqtbl1q_u8(x, index);
 }
 
 static inline vec and_bits(vec a, vec b)

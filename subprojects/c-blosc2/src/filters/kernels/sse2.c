@@ -6,7 +6,7 @@
 #include "filters/kernels.h"
 
 typedef __m128i vec;
-enum { LANES = 1, CHEAP_TAKE = 0 };
+enum { LANES = 1, CAN_PICK = 0 };
 
 static inline vec load(const uint8_t *p)
 {
@@ -24,16 +24,17 @@ static inline vec load_lanes(const uint8_t *p, size_t step)
     return load(p);
 }
 
-static inline void store_lanes(uint8_t *p, size_t step, vec x)
-{
-    (void)step;
-    store(p, x);
-}
-
 static inline void store_lane(uint8_t *p, vec x, int lane)
 {
     (void)lane;
     store(p, x);
+}
+
+static inline void store_lane_pairs(uint8_t *p, size_t step, vec a, vec b)
+{
+    (void)step;
+    store(p, a);
+    store(p + 16, b);
 }
 
 static inline vec set(uint8_t byte)
@@ -41,26 +42,39 @@ static inline vec set(uint8_t byte)
     return _mm_set1_epi8((char)byte);
 }
 
-static inline vec zip_low(vec a, vec b)
+static inline vec zip_low(vec a, vec b, int unit)
 {
-    return _mm_unpacklo_epi8(a, b);
+    switch (unit) {
+    case 1:
+        return _mm_unpacklo_epi8(a, b);
+    case 2:
+        return _mm_unpacklo_epi16(a, b);
+    case 4:
+        return _mm_unpacklo_epi32(a, b);
+    default:
+        return _mm_unpacklo_epi64(a, b);
+    }
 }
 
-static inline vec zip_high(vec a, vec b)
+static inline vec zip_high(vec a, vec b, int unit)
 {
-    return _mm_unpackhi_epi8(a, b);
+    switch (unit) {
+    case 1:
+        return _mm_unpackhi_epi8(a, b);
+    case 2:
+        return _mm_unpackhi_epi16(a, b);
+    case 4:
+        return _mm_unpackhi_epi32(a, b);
+    default:
+        return _mm_unpackhi_epi64(a, b);
+    }
 }
 
-/* Bytes in 16-bit places are below 256, so that packing them does not saturate. */
-static inline vec take_even(vec a, vec b)
+/* SSSE3 would have it; never called. */
+static inline vec pick(vec x, vec index)
 {
-    const vec low = _mm_set1_epi16(0x00ff);
-    return _mm_packus_epi16(_mm_and_si128(a, low), _mm_and_si128(b, low));
-}
-
-static inline vec take_odd(vec a, vec b)
-{
-    return _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
+    (void)index;
+    return x;
 }
 
 static inline vec and_bits(vec a, vec b)

@@ -4,19 +4,21 @@
  * includes this, `vec`, LANES and the operations
  *
  *     load, store               a vector at any address
- *     load_lanes, store_lanes   its lanes, `step` apart
+ *     load_lanes                its lanes from places `step` apart
  *     store_lane                one of them
- *     zip_low, zip_high         in each lane: the bytes of the low, the high halves of two vectors in turn
- *     take_even, take_odd       the opposite: every other byte of two vectors
- *     CHEAP_TAKE                1 if these two are single instructions
+ *     store_lane_pairs          all of two vectors', `step` apart: each lane and then the other vector's
+ *     zip_low, zip_high         in each lane: units of 1, 2, 4 or 8 bytes of the low, the high halves of two
+ *                               vectors in turn
+ *     CAN_PICK, pick            in each lane: byte index[i] becomes byte i; 0 if it is above 127. Without it
+ *                               widths 3, 5, 6 and 7 are moved as those above 8.
  *     set, and_bits, xor_bits, shift_bits_left, shift_bits_right (which may cross bytes)
  *     add, sub                  of bytes
  *     sum_up, last_byte         each byte becomes the sum of all up to it; the last byte in all places
  *
  * The idea. Give a byte in a group of 16 items the address [item: 4 bits | byte of the item: log2(width)
  * bits]. Lanes hold the four low bits of the address as the position, the others are the vector's number.
- * `turn` rotates all addresses left by one bit, `turn_back` right. Shuffle is a rotation left by 4, or right
- * by log2(width); unshuffle one left by log2(width). All lanes do the same for a group each: a tile.
+ * `turn` rotates all addresses left by one bit, leaving out those within a unit. All lanes do the same for a
+ * group each: a tile.
  *
  * Static functions only: each file has instructions of its own.
  */
@@ -37,131 +39,172 @@
 enum {
     LANE = 16,           /* bytes; also items of a group */
     TILE = LANES * LANE, /* items; also bytes of a vector */
+    LINE = 64,           /* bytes of a cache line */
 };
 
-ALWAYS_INLINE void turn(vec *x, int n)
+static inline size_t min(size_t a, size_t b)
 {
-    vec y[16];
+    return a < b ? a : b;
+}
+
+ALWAYS_INLINE void turn(vec *x, int n, int unit)
+{
+    vec y[8];
     UNROLL
     for (int q = 0; q < n / 2; q++) {
-        y[2 * q] = zip_low(x[q], x[q + n / 2]);
-        y[2 * q + 1] = zip_high(x[q], x[q + n / 2]);
+        y[2 * q] = zip_low(x[q], x[q + n / 2], unit);
+        y[2 * q + 1] = zip_high(x[q], x[q + n / 2], unit);
     }
     UNROLL
     for (int q = 0; q < n; q++) x[q] = y[q];
 }
 
-ALWAYS_INLINE void turn_back(vec *x, int n)
+/** log2(n) turns: what is the vector's number moves into the address, and the other way round. */
+ALWAYS_INLINE void turn_over(vec *x, int n, int unit)
 {
-    vec y[16];
+    turn(x, n, unit);
+    if (n >= 4) turn(x, n, unit);
+    if (n >= 8) turn(x, n, unit);
+}
+
+/** Load rows `step` apart; of those from `last` on, that one. */
+ALWAYS_INLINE void load_rows(const uint8_t *in, size_t step, size_t last, vec *x, int rows)
+{
     UNROLL
-    for (int q = 0; q < n / 2; q++) {
-        y[q] = take_even(x[2 * q], x[2 * q + 1]);
-        y[q + n / 2] = take_odd(x[2 * q], x[2 * q + 1]);
+    for (size_t r = 0; r < (size_t)rows; r++) x[r] = load(in + min(r, last) * step);
+}
+
+/** Store rows `step` apart, backwards: those after `last` go there first, and are written over. */
+ALWAYS_INLINE void store_rows(uint8_t *out, size_t step, size_t last, const vec *x, int rows)
+{
+    UNROLL
+    for (int r = rows - 1; r >= 0; r--) store(out + min((size_t)r, last) * step, x[r]);
+}
+
+/* ------------------------------------------------------------------ items of up to 8 bytes */
+
+/** Items of `width` bytes, and how they get to places of `room` = 2, 4 or 8 bytes and back. */
+typedef struct spread {
+    size_t width;
+    size_t step; /* bytes of the items that a lane has room for */
+    vec out;     /* for pick: items to [byte of the item | item] */
+    vec back;    /* for pick: items in their places to items without gaps */
+} spread;
+
+ALWAYS_INLINE spread plan_spread(size_t width, int room)
+{
+    spread plan = {.width = width, .step = (size_t)(LANE / room) * width};
+    if (!CAN_PICK) return plan;
+    uint8_t out[LANE], back[LANE];
+    for (size_t i = 0; i < LANE; i++) {
+        size_t item = i % (size_t)(LANE / room), byte = i / (size_t)(LANE / room);
+        out[i] = (uint8_t)(byte < width ? item * width + byte : 0x80);
+        back[i] = (uint8_t)(i < plan.step ? i / width * (size_t)room + i % width : 0x80);
     }
-    UNROLL
-    for (int q = 0; q < n; q++) x[q] = y[q];
+    plan.out = load_lanes(out, 0);
+    plan.back = load_lanes(back, 0);
+    return plan;
 }
 
-ALWAYS_INLINE void load_rows(const uint8_t *in, size_t step, vec *x, int rows)
+/** Places of how many bytes the items go to; LANE for those that a lane has one of. */
+ALWAYS_INLINE int room_of(size_t width)
 {
-    UNROLL
-    for (int r = 0; r < rows; r++) x[r] = load(in + (size_t)r * step);
+    if (!CAN_PICK && width != 2 && width != 4 && width != 8) return LANE;
+    return width <= 2 ? 2 : width <= 4 ? 4 : width <= 8 ? 8 : LANE;
 }
 
-ALWAYS_INLINE void store_rows(uint8_t *out, size_t step, const vec *x, int rows)
-{
-    UNROLL
-    for (int r = 0; r < rows; r++) store(out + (size_t)r * step, x[r]);
-}
-
-/** A tile of items without gaps to rows `step` apart. @param width  2, 4 or 8, a constant. */
-ALWAYS_INLINE void shuffle_tile(const uint8_t *in, uint8_t *out, size_t step, int width)
+/** A tile of items to rows `row` apart. May read 15 bytes more if the items have gaps. @param room  A
+ * constant. */
+ALWAYS_INLINE void spread_to_rows(const uint8_t *in, const spread *plan, uint8_t *out, size_t row, int room)
 {
     vec x[8];
     UNROLL
-    for (int q = 0; q < width; q++) x[q] = load_lanes(in + LANE * q, LANE * (size_t)width);
-    if (width == 2 || CHEAP_TAKE) {
-        turn_back(x, width);
-        if (width >= 4) turn_back(x, width);
-        if (width >= 8) turn_back(x, width);
+    for (int q = 0; q < room; q++) x[q] = load_lanes(in + (size_t)q * plan->step, LANE * plan->width);
+    if (CAN_PICK) {
+        UNROLL
+        for (int q = 0; q < room; q++) x[q] = pick(x[q], plan->out);
+        turn_over(x, room, LANE / room);
     } else {
-        turn(x, width);
-        turn(x, width);
-        turn(x, width);
-        turn(x, width);
+        for (int r = 0; r < 4; r++) turn(x, room, 1);
     }
-    store_rows(out, step, x, width);
+    store_rows(out, row, plan->width - 1, x, room);
 }
 
-ALWAYS_INLINE void unshuffle_tile(const uint8_t *in, size_t step, uint8_t *out, int width)
+/** The opposite; may write 15 bytes more if the items have gaps. */
+ALWAYS_INLINE void rows_to_spread(const uint8_t *in, size_t row, const spread *plan, uint8_t *out, int room)
 {
     vec x[8];
-    load_rows(in, step, x, width);
-    turn(x, width);
-    if (width >= 4) turn(x, width);
-    if (width >= 8) turn(x, width);
+    load_rows(in, row, plan->width - 1, x, room);
+    turn_over(x, room, 1);
+    if (plan->width == (size_t)room) {
+        UNROLL
+        for (int q = 0; q < room; q += 2)
+            store_lane_pairs(out + LANE * q, LANE * (size_t)room, x[q], x[q + 1]);
+        return;
+    }
     UNROLL
-    for (int q = 0; q < width; q++) store_lanes(out + LANE * q, LANE * (size_t)width, x[q]);
+    for (int q = 0; q < room; q++) x[q] = pick(x[q], plan->back);
+    UNROLL
+    for (int lane = 0; lane < LANES; lane++) { /* in order: what is too much is written over by the next */
+        UNROLL
+        for (int q = 0; q < room; q++, out += plan->step) store_lane(out, x[q], lane);
+    }
 }
 
-/** 16 bytes of a tile's items, `step` apart, to rows `run` apart. @param columns  8 or 16, a constant. */
-ALWAYS_INLINE void columns_to_rows(const uint8_t *in, size_t step, uint8_t *rows, size_t run, int columns)
+/* ------------------------------------------------------------------ sixteen columns of any items */
+
+/**
+ * 16 bytes of each item of a tile to rows.
+ *
+ * @param step  Bytes from an item to the next.
+ * @param row   Bytes from a row to the next.
+ * @param last  The last row that is wanted, up to 15; others are not written.
+ */
+ALWAYS_INLINE void columns_to_rows(const uint8_t *in, size_t step, uint8_t *out, size_t row, size_t last)
 {
     vec x[8], upper[8];
     UNROLL
     for (int r = 0; r < 8; r++) {
         vec low = load_lanes(in, LANE * step);
         vec high = load_lanes(in + 8 * step, LANE * step);
-        x[r] = zip_low(low, high); /* the first turn: columns 0..7 here, 8..15 there */
-        upper[r] = zip_high(low, high);
+        x[r] = zip_low(low, high, 1); /* the first turn: columns 0..7 here, 8..15 there */
+        upper[r] = zip_high(low, high, 1);
         in += step;
         KEEP_POINTER(in);
     }
-    turn(x, 8);
-    turn(x, 8);
-    turn(x, 8);
-    store_rows(rows, run, x, 8);
-    if (columns == 8) return;
-    turn(upper, 8);
-    turn(upper, 8);
-    turn(upper, 8);
-    store_rows(rows + 8 * run, run, upper, 8);
+    turn_over(x, 8, 1);
+    store_rows(out, row, last, x, 8);
+    if (last < 8) return;
+    turn_over(upper, 8, 1);
+    store_rows(out + 8 * row, row, last - 8, upper, 8);
 }
 
-/** Lane `lane` of eight vectors. @return Where the next goes. */
-ALWAYS_INLINE uint8_t *store_items(uint8_t *out, size_t step, const vec x[8], int lane)
+/** The opposite. Writes 16 bytes for each item, in order. */
+ALWAYS_INLINE void rows_to_columns(const uint8_t *in, size_t row, size_t last, uint8_t *out, size_t step)
 {
+    vec low[8], high[8], items[16];
+    load_rows(in, row, last, low, 8);
+    turn_over(low, 8, 1); /* two items' first 8 bytes in each lane */
+    load_rows(in + min(8, last) * row, row, last - min(8, last), high, 8);
+    turn_over(high, 8, 1);
     UNROLL
-    for (int r = 0; r < 8; r++) {
-        store_lane(out, x[r], lane);
-        out += step;
-        KEEP_POINTER(out);
+    for (int q = 0; q < 8; q++) {
+        items[2 * q] = zip_low(low[q], high[q], 8);
+        items[2 * q + 1] = zip_high(low[q], high[q], 8);
     }
-    return out;
-}
-
-/** Sixteen rows to items in order: those below 16 bytes are written over by the next ones. */
-static inline void rows_to_columns(const uint8_t *rows, size_t run, uint8_t *out, size_t step)
-{
-    vec x[8], upper[8];
-    UNROLL
-    for (size_t c = 0; c < 8; c++) {
-        vec low = load(rows + c * run);
-        vec high = load(rows + (c + 8) * run);
-        x[c] = zip_low(low, high);
-        upper[c] = zip_high(low, high);
+    if (step == LANE) {
+        UNROLL
+        for (int q = 0; q < 16; q += 2) store_lane_pairs(out + LANE * q, LANE * LANE, items[q], items[q + 1]);
+        return;
     }
-    turn(x, 8);
-    turn(x, 8);
-    turn(x, 8);
-    turn(upper, 8);
-    turn(upper, 8);
-    turn(upper, 8);
     UNROLL
     for (int lane = 0; lane < LANES; lane++) {
-        out = store_items(out, step, x, lane);
-        out = store_items(out, step, upper, lane);
+        UNROLL
+        for (int q = 0; q < 16; q++) {
+            store_lane(out, items[q], lane);
+            out += step;
+            KEEP_POINTER(out);
+        }
     }
 }
 

@@ -1,0 +1,1 @@
+"""Benchmarks of caterva beside its peers, a memcpy, and the bare codec: README.md here."""

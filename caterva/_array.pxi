@@ -1,0 +1,387 @@
+"""Handles of compressed arrays. A part of _core.pyx."""
+
+cdef int read_source(void *context, void *out, size_t count, int64_t position) noexcept with gil:
+    """Call the Python function of an array opened by `open_source`."""
+    try:
+        data = (<object>context)(position, count)
+        if len(data) != count:
+            raise EOFError(f"{len(data)} bytes at {position} (expected {count})")
+        memcpy(out, PyBytes_AsString(bytes(data)), count)
+        return 0
+    except BaseException as error:
+        message = f"{type(error).__name__}: {error}".encode()
+        blosc2_fail(BLOSC2_E_IO, "source: %s", <const char *>message)
+        return BLOSC2_E_IO
+
+
+cdef class Owner:
+    """Owns a C array: it is released when the last call that uses it is over, so calls hold it by name."""
+
+    cdef caterva_array *array
+    cdef object source
+
+    def __dealloc__(self):
+        cdef caterva_array *array = self.array
+        self.array = NULL
+        with nogil:
+            caterva_array_free(array)
+
+    cdef const blosc2_schunk *schunk(self) noexcept:
+        return caterva_array_schunk(self.array)
+
+
+cdef class ArrayHandle:
+    """A compressed array of the C library. A change that was begun ends with `commit` or `rollback`."""
+
+    cdef Owner owner
+    cdef object __weakref__
+
+    @cython.critical_section  # beside close(), where there is no GIL
+    cdef Owner own(self):
+        cdef Owner owner = self.owner
+        if owner is None:
+            raise ValueError("the array is closed")
+        return owner
+
+    # ------------------------------------------------------------ making
+
+    @staticmethod
+    def create(**keywords):
+        """Make an array of fill values, with a change begun. Keywords: those of `Options`."""
+        cdef Options options = Options(**keywords)
+        cdef Owner owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_create(&options.options, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    def copy(self, **keywords):
+        """Copy into a new array, with a change begun there. Keywords: those of `Options` without fill."""
+        cdef Options options = Options(**keywords)
+        cdef Owner source = self.own(), owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_copy(source.array, &options.options, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def open(path, int64_t offset, int mode):
+        """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
+        cdef bytes encoded = os.fsencode(path)
+        cdef const char *c_path = encoded
+        cdef Owner owner = Owner()
+        cdef int status
+        if b"\0" in encoded:
+            raise ValueError(f"path: {path!r} contains a NUL byte")
+        with nogil:
+            status = caterva_array_open(c_path, offset, <blosc2_mode>mode, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def from_bytes(buffer):
+        """Open a contiguous frame held by a buffer; its bytes are copied."""
+        cdef Buffer held = Buffer(buffer, PyBUF_ND)
+        cdef Owner owner = Owner()
+        cdef int status
+        with nogil:
+            status = caterva_array_from_bytes(held.view.buf, held.view.len, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    @staticmethod
+    def open_source(read, int64_t size):
+        """Open, for reading, a contiguous frame of `size` bytes that ``read(position, nbytes)`` gives."""
+        cdef Owner owner = Owner()
+        cdef void *context = <void *>read
+        cdef int status
+        owner.source = read
+        with nogil:
+            status = caterva_array_open_source(<blosc2_read_fn *>read_source, context, size, &owner.array)
+        check(status)
+        return wrap(owner)
+
+    def close(self):
+        """Release the array once calls in other threads are over; a change that was begun is rolled back."""
+        cdef Owner owner = None
+        with cython.critical_section(self):
+            owner, self.owner = self.owner, owner
+
+    # ------------------------------------------------------------ properties
+
+    cdef int get_geometry(self, caterva_geometry *out) except -1:
+        cdef Owner owner = self.own()
+        caterva_array_get_geometry(owner.array, out)
+        return 0
+
+    @property
+    def shape(self):
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return tuple([geometry.shape[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def chunks(self):
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return tuple([geometry.chunks[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def blocks(self):
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return tuple([geometry.blocks[axis] for axis in range(geometry.ndim)])
+
+    @property
+    def itemsize(self):
+        cdef caterva_geometry geometry
+        self.get_geometry(&geometry)
+        return geometry.item_bytes
+
+    @property
+    def dtype(self):
+        cdef Owner owner = self.own()
+        return caterva_array_dtype(owner.array).decode()
+
+    @property
+    def home(self):
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_home(owner.schunk())
+
+    @property
+    def path(self):
+        cdef Owner owner = self.own()
+        return os.fsdecode(<bytes>blosc2_schunk_path(owner.schunk()))
+
+    @property
+    def read_only(self):
+        cdef Owner owner = self.own()
+        return bool(blosc2_schunk_read_only(owner.schunk()))
+
+    @property
+    def codec(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).codec
+
+    @property
+    def clevel(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).clevel
+
+    @property
+    def split(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_cparams(owner.schunk()).split
+
+    @property
+    def use_dict(self):
+        cdef Owner owner = self.own()
+        return bool(blosc2_schunk_cparams(owner.schunk()).use_dict)
+
+    @property
+    def filters(self):
+        cdef Owner owner = self.own()
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(owner.schunk())
+        return [cparams.filters[slot] for slot in range(BLOSC2_MAX_FILTERS)]
+
+    @property
+    def filtersmeta(self):
+        cdef Owner owner = self.own()
+        cdef const blosc2_cparams *cparams = blosc2_schunk_cparams(owner.schunk())
+        return [cparams.filters_meta[slot] for slot in range(BLOSC2_MAX_FILTERS)]
+
+    @property
+    def nchunks(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_chunk_count(owner.schunk())
+
+    @property
+    def chunk_bytes(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_chunk_bytes(owner.schunk())
+
+    @property
+    def block_bytes(self):
+        cdef Owner owner = self.own()
+        return blosc2_schunk_block_bytes(owner.schunk())
+
+    @property
+    def nthreads(self):
+        cdef Owner owner = self.own()
+        return caterva_array_threads(owner.array)
+
+    @nthreads.setter
+    def nthreads(self, int threads):
+        cdef Owner owner = self.own()
+        caterva_array_set_threads(owner.array, threads)
+
+    @property
+    def cache_bytes(self):
+        cdef Owner owner = self.own()
+        with nogil:
+            bytes = caterva_array_cache_bytes(owner.array)
+        return bytes
+
+    @cache_bytes.setter
+    def cache_bytes(self, int64_t bytes):
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_set_cache_bytes(owner.array, bytes)
+
+    def stored_bytes(self):
+        """Sum of the stored chunks' own sizes."""
+        cdef Owner owner = self.own()
+        cdef int64_t total = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_stored_bytes(owner.array, &total)
+        check(status)
+        return total
+
+    # ------------------------------------------------------------ items
+
+    def read(self, start, count, step, out):
+        """Copy items start, start + step, ... of each axis into the buffer `out`, whose shape is `count`."""
+        cdef Owner owner = self.own()
+        cdef Buffer held = Buffer(out, PyBUF_STRIDED)
+        cdef caterva_selection selection
+        cdef int64_t strides[16]
+        cdef int status
+        parse_selection(owner.array, start, count, step, held, &selection, strides)
+        with nogil:
+            status = caterva_array_read(owner.array, &selection, held.view.buf, strides)
+        check(status)
+
+    def write(self, start, count, step, values):
+        """Copy the buffer `values` into the items that `read` would give: one change, or a part of one."""
+        cdef Owner owner = self.own()
+        cdef Buffer held = Buffer(values, PyBUF_STRIDES)
+        cdef caterva_selection selection
+        cdef int64_t strides[16]
+        cdef int status
+        parse_selection(owner.array, start, count, step, held, &selection, strides)
+        with nogil:
+            status = caterva_array_write(owner.array, &selection, held.view.buf, strides)
+        check(status)
+
+    # ------------------------------------------------------------ changes
+
+    def begin(self):
+        """Begin a change of several calls."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_begin(owner.array)
+        check(status)
+
+    def commit(self):
+        """End a change: it lasts. After `create` and `copy`: the array appears at its path."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_commit(owner.array)
+        check(status)
+
+    def rollback(self):
+        """End a change: it never was."""
+        cdef Owner owner = self.own()
+        with nogil:
+            caterva_array_rollback(owner.array)
+
+    def squeeze(self):
+        """Drop the axes of length 1, in place."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_squeeze(owner.array)
+        check(status)
+
+    # ------------------------------------------------------------ bytes and metalayers
+
+    def to_bytes(self):
+        """The array as the bytes of a contiguous frame."""
+        cdef Owner owner = self.own()
+        cdef uint8_t *data = NULL
+        cdef size_t size = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_to_bytes(owner.array, &data, &size)
+        check(status)
+        return take_bytes(data, size)
+
+    def layer_names(self, int kind):
+        """Names of the fixed (0) or variable-length (1) metalayers, in order."""
+        cdef Owner owner = self.own()
+        cdef caterva_name *names = NULL
+        cdef int i, count = 0, status
+        with nogil:
+            status = caterva_array_layer_names(owner.array, <blosc2_layer_kind>kind, &names, &count)
+        check(status)
+        try:
+            return [(<bytes>names[i].text).decode() for i in range(count)]
+        finally:
+            caterva_names_free(names)
+
+    def layer(self, int kind, str name):
+        """Content of a metalayer; KeyError if there is none of that name."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = name.encode()
+        cdef const char *c_name = encoded
+        cdef uint8_t *content = NULL
+        cdef int32_t content_bytes = 0
+        cdef int status
+        with nogil:
+            status = caterva_array_layer(owner.array, <blosc2_layer_kind>kind, c_name, &content,
+                                         &content_bytes)
+        check(status)
+        return take_bytes(content, content_bytes)
+
+    def set_layer(self, int kind, str name, bytes content):
+        """Set a metalayer; only a variable-length one may be new."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef blosc2_metalayer layer = make_layer(encoded, content)
+        cdef int status
+        with nogil:
+            status = caterva_array_set_layer(owner.array, <blosc2_layer_kind>kind, &layer)
+        check(status)
+
+    def delete_layer(self, str name):
+        """Delete a variable-length metalayer."""
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef const char *c_name = encoded
+        cdef int status
+        with nogil:
+            status = caterva_array_delete_layer(owner.array, c_name)
+        check(status)
+
+
+cdef ArrayHandle wrap(Owner owner):
+    cdef ArrayHandle handle = ArrayHandle.__new__(ArrayHandle)
+    handle.owner = owner
+    return handle
+
+
+cdef int parse_selection(caterva_array *array, start, count, step, Buffer buffer,
+                         caterva_selection *selection, int64_t *strides) except -1:
+    """A selection and the memory for it, which must agree: the C library trusts the strides."""
+    cdef caterva_geometry geometry
+    caterva_array_get_geometry(array, &geometry)
+    cdef int axis, ndim = geometry.ndim
+    memset(selection, 0, sizeof(caterva_selection))
+    if len(start) != ndim or len(count) != ndim or len(step) != ndim or buffer.view.ndim != ndim:
+        raise ValueError(f"selection: {len(count)} axes, buffer: {buffer.view.ndim} (expected {ndim})")
+    if buffer.view.itemsize != geometry.item_bytes:
+        raise ValueError(f"buffer: items of {buffer.view.itemsize} bytes (expected {geometry.item_bytes})")
+    for axis in range(ndim):
+        selection.start[axis] = start[axis]
+        selection.count[axis] = count[axis]
+        selection.step[axis] = step[axis]
+        strides[axis] = buffer.view.strides[axis]
+        if buffer.view.shape[axis] != selection.count[axis]:
+            raise ValueError(f"buffer: {buffer.view.shape[axis]} items on axis {axis} "
+                             f"(expected {selection.count[axis]})")
+    return 0

@@ -1,0 +1,126 @@
+"""Arguments on their way to C: buffers, shapes, the keywords of an array to be made. A part of _core.pyx."""
+
+cdef class Buffer:
+    """A buffer of Python's, exported for as long as this object lives."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, exporter, int flags):
+        PyObject_GetBuffer(exporter, &self.view, flags)
+        self.held = True
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+
+cdef int parse_extents(values, int ndim, int64_t limit, int64_t *out, str what) except -1:
+    """Integers of a tuple, within [0, limit]."""
+    if len(values) != ndim:
+        raise ValueError(f"{what}: {len(values)} axes (expected {ndim})")
+    for axis in range(ndim):
+        value = values[axis]
+        if not 0 <= value <= limit:
+            raise ValueError(f"{what}: {value} on axis {axis} (expected 0..{limit})")
+        out[axis] = value
+    return 0
+
+
+cdef int parse_geometry(shape, chunks, blocks, itemsize, caterva_geometry *out) except -1:
+    cdef int64_t extents[16]
+    cdef int axis
+    memset(out, 0, sizeof(caterva_geometry))
+    if len(shape) > CATERVA_MAX_NDIM:
+        raise ValueError(f"shape: {len(shape)} axes (expected at most {CATERVA_MAX_NDIM})")
+    if not 1 <= itemsize <= 0x7FFFFFFF:
+        raise ValueError(f"itemsize: {itemsize} (expected 1..{0x7FFFFFFF})")
+    out.ndim = len(shape)
+    out.item_bytes = itemsize
+    parse_extents(shape, out.ndim, 0x7FFFFFFFFFFFFFFF, out.shape, "shape")
+    parse_extents(chunks, out.ndim, 0x7FFFFFFF, extents, "chunks")
+    for axis in range(out.ndim):
+        out.chunks[axis] = <int32_t>extents[axis]
+    parse_extents(blocks, out.ndim, 0x7FFFFFFF, extents, "blocks")
+    for axis in range(out.ndim):
+        out.blocks[axis] = <int32_t>extents[axis]
+    return 0
+
+
+cdef class Options:
+    """The keywords of an array that is to be made, as the C library wants them, and what keeps them alive."""
+
+    cdef caterva_options options
+    cdef blosc2_metalayer layers[16]
+    cdef list kept
+
+    def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
+                  int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes,
+                  int fill=0, fill_value=None):
+        cdef caterva_options *options = &self.options
+        memset(options, 0, sizeof(caterva_options))
+        parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
+        self.kept = [dtype.encode(), None if path is None else os.fsencode(path)]
+        options.dtype = <bytes>self.kept[0]
+        if path is not None:
+            options.path = <bytes>self.kept[1]
+        options.home = <blosc2_home>home
+        options.cparams.item_bytes = itemsize
+        options.cparams.codec = codec
+        options.cparams.clevel = clevel
+        options.cparams.split = split
+        options.cparams.use_dict = use_dict
+        for slot in range(BLOSC2_MAX_FILTERS):
+            options.cparams.filters[slot] = filters[slot]
+            options.cparams.filters_meta[slot] = filtersmeta[slot]
+        options.threads = nthreads
+        options.cache_bytes = cache_bytes
+        self.take_fill(fill, fill_value)
+        self.take_layers(meta)
+
+    cdef int take_fill(self, int fill, fill_value) except -1:
+        self.options.fill = <caterva_fill>fill
+        if fill_value is not None:
+            if len(fill_value) != self.options.geometry.item_bytes:
+                raise ValueError(f"fill value: {len(fill_value)} bytes "
+                                 f"(expected {self.options.geometry.item_bytes})")
+            value = bytes(fill_value)
+            self.kept.append(value)
+            self.options.fill_value = PyBytes_AsString(value)
+        return 0
+
+    cdef int take_layers(self, meta) except -1:
+        if len(meta) > BLOSC2_MAX_METALAYERS:
+            raise ValueError(f"meta: {len(meta)} metalayers (expected at most {BLOSC2_MAX_METALAYERS})")
+        for i, (name, content) in enumerate(meta):
+            encoded, stored = layer_name(name), bytes(content)
+            self.kept += [encoded, stored]
+            self.layers[i] = make_layer(encoded, stored)
+        self.options.metalayers = self.layers
+        self.options.metalayer_count = len(meta)
+        return 0
+
+
+cdef bytes take_bytes(uint8_t *data, Py_ssize_t size):
+    """A heap block of the C libraries as bytes; it is released."""
+    try:
+        return PyBytes_FromStringAndSize(<const char *>data, size)
+    finally:
+        blosc2_bytes_free(data)
+
+
+cdef bytes layer_name(name):
+    encoded = name.encode()
+    if not 1 <= len(encoded) <= 31 or b"\0" in encoded:
+        raise ValueError(f"metalayer name: {name!r} (expected 1 to 31 bytes of UTF-8, without NUL)")
+    return encoded
+
+
+cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
+    cdef blosc2_metalayer layer
+    if len(content) > 0x7FFFFFFF - 64:
+        raise ValueError(f"metalayer {name.decode()!r}: {len(content)} bytes (expected less than 2 GiB)")
+    layer.name = name
+    layer.content = <const uint8_t *>PyBytes_AsString(content)
+    layer.content_bytes = <int32_t>len(content)
+    return layer
