@@ -221,6 +221,9 @@ BLOSC2_API int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t blo
 BLOSC2_API int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out,
                                         blosc2_workspace *workspace);
 
+/** True if blosc2_view_decode_prefix() of `bytes` bytes is less work than decoding the block. */
+BLOSC2_API bool blosc2_view_has_prefix(const blosc2_view *view, int32_t block, int32_t bytes);
+
 /**
  * Decode at least the first `bytes` bytes of a block, and no more of it than that where it is less work.
  *

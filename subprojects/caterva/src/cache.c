@@ -12,8 +12,10 @@ void cat_cache_empty(cat_cache *cache)
     for (int32_t i = 0; cache->slots && i < cache->slot_count; i++) free(cache->slots[i].bytes);
     free(cache->slots);
     free(cache->buckets);
+    free(cache->asked);
     cache->slots = NULL;
     cache->buckets = NULL;
+    cache->asked = NULL;
 }
 
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes)
@@ -33,10 +35,19 @@ bool cat_cache_suits(const cat_cache *cache, int64_t blocks)
 }
 
 /** Multiplying by 2^64 over the golden ratio spreads neighbours over the high bits (Knuth, TAOCP 6.4). */
+static uint64_t hash_of(int64_t chunk, int32_t block)
+{
+    return ((uint64_t)chunk * 0x9e3779b97f4a7c15u + (uint64_t)block + 1) * 0x9e3779b97f4a7c15u;
+}
+
+static uint32_t place_of(const cat_cache *cache, uint64_t hash)
+{
+    return (uint32_t)(hash >> 40) & cache->bucket_mask;
+}
+
 static cat_slot **bucket_of(const cat_cache *cache, int64_t chunk, int32_t block)
 {
-    uint64_t hash = ((uint64_t)chunk * 0x9e3779b97f4a7c15u + (uint64_t)block) * 0x9e3779b97f4a7c15u;
-    return &cache->buckets[(hash >> 40) & cache->bucket_mask];
+    return &cache->buckets[place_of(cache, hash_of(chunk, block))];
 }
 
 /** Under the lock. */
@@ -81,7 +92,8 @@ static bool make_slots(cat_cache *cache)
     if (cache->slots) return true;
     cache->slots = calloc((size_t)cache->slot_count, sizeof *cache->slots);
     cache->buckets = calloc((size_t)cache->bucket_mask + 1, sizeof(cat_slot *));
-    if (cache->slots && cache->buckets) return true;
+    cache->asked = calloc((size_t)cache->bucket_mask + 1, sizeof *cache->asked);
+    if (cache->slots && cache->buckets && cache->asked) return true;
     cat_cache_empty(cache);
     return false;
 }
@@ -103,11 +115,22 @@ static cat_slot *take_slot(cat_cache *cache)
     return NULL;
 }
 
-cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block)
+/** True if a block was asked for before; from now on it was. Another one may have taken its place meanwhile.
+ */
+static bool ask(cat_cache *cache, int64_t chunk, int32_t block)
+{
+    uint64_t hash = hash_of(chunk, block), *place = &cache->asked[place_of(cache, hash)];
+    bool is_known = *place == hash;
+    *place = hash;
+    return is_known;
+}
+
+cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block, cat_admission admission)
 {
     if (cache->slot_count == 0) return NULL;
     blosc2_lock_own(cache->lock);
-    cat_slot *slot = make_slots(cache) ? take_slot(cache) : NULL;
+    bool is_let_in = make_slots(cache) && (ask(cache, chunk, block) || admission == CAT_ADMIT_ANY);
+    cat_slot *slot = is_let_in ? take_slot(cache) : NULL;
     if (slot && !slot->bytes) slot->bytes = malloc((size_t)cache->block_bytes);
     if (slot && !slot->bytes) slot = NULL;
     if (slot) {

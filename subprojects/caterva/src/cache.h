@@ -3,8 +3,10 @@
  *
  * Blocks are found by chunk and block number. A reader pins the block that it copies from, so that no other
  * one takes its memory meanwhile; the oldest block that nobody has used lately makes room for a new one (the
- * clock algorithm). Any thread may find, claim, list and release; whoever changes the array drops what has
- * changed.
+ * clock algorithm). Where a part of a block is cheaper to decode than all of it, the block is let in when it
+ * is asked for again: reads here and there neither pay for whole blocks nor push out those in use.
+ *
+ * Any thread may find, claim, list and release; whoever changes the array drops what has changed.
  */
 #ifndef CAT_CACHE_H
 #define CAT_CACHE_H
@@ -34,6 +36,7 @@ typedef struct cat_cache {
     uint32_t bucket_mask;
     cat_slot *slots;    /* NULL until first needed */
     cat_slot **buckets; /* bucket_mask + 1 of them */
+    uint64_t *asked;    /* as many: hashes of blocks that were asked for */
 } cat_cache;
 
 /** Release all blocks. Nobody else may use the cache meanwhile. */
@@ -51,8 +54,11 @@ bool cat_cache_copy(cat_cache *cache, int64_t chunk, int32_t block, int64_t offs
 /** A block, pinned, or NULL if it is not there. */
 cat_slot *cat_cache_find(cat_cache *cache, int64_t chunk, int32_t block);
 
-/** Memory for a block, pinned, not to be found yet; NULL if there is none to be had. */
-cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block);
+/** Who is let in: any block, or one that was asked for before, lately. */
+typedef enum cat_admission { CAT_ADMIT_ANY, CAT_ADMIT_KNOWN } cat_admission;
+
+/** Memory for a block, pinned, not to be found yet; NULL if it is not let in, or there is none to be had. */
+cat_slot *cat_cache_claim(cat_cache *cache, int64_t chunk, int32_t block, cat_admission admission);
 
 /** A claimed block is decoded: others may find it. */
 void cat_cache_list(cat_cache *cache, cat_slot *slot);

@@ -70,6 +70,11 @@ int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_w
     return blosc2_view_decode_block(&chunk->view, block, out, worker->workspace);
 }
 
+bool cat_chunk_has_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes)
+{
+    return !chunk->decoded && blosc2_view_has_prefix(&chunk->view, block, (int32_t)bytes);
+}
+
 int cat_chunk_read_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes, void *out, cat_worker *worker)
 {
     if (chunk->decoded) return cat_chunk_read_block(chunk, block, out, worker);

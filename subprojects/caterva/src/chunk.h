@@ -35,6 +35,9 @@ const uint8_t *cat_chunk_raw_block(const cat_chunk *chunk, int32_t block);
 /** Bring block `block` of the array to `out`. */
 int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_worker *worker);
 
+/** True if cat_chunk_read_prefix() of `bytes` bytes is less work than the block. */
+bool cat_chunk_has_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes);
+
 /** Bring at least its first `bytes` bytes there; `out` has room for the block. */
 int cat_chunk_read_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes, void *out,
                           cat_worker *worker);

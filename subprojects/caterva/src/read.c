@@ -74,10 +74,16 @@ static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out
         copy_part(read, part, raw, out);
         return BLOSC2_OK;
     }
-    cat_slot *slot = read->use_cache ? cat_cache_claim(cache, piece->part.number, block) : NULL;
+    int64_t end = end_of(read, part);
+    cat_slot *slot = NULL;
+    if (read->use_cache) {
+        bool has_prefix = cat_chunk_has_prefix(&piece->chunk, block, end);
+        slot =
+            cat_cache_claim(cache, piece->part.number, block, has_prefix ? CAT_ADMIT_KNOWN : CAT_ADMIT_ANY);
+    }
     uint8_t *bytes = slot ? slot->bytes : piece->worker->block.bytes;
     int status = slot ? cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker)
-                      : cat_chunk_read_prefix(&piece->chunk, block, end_of(read, part), bytes, piece->worker);
+                      : cat_chunk_read_prefix(&piece->chunk, block, end, bytes, piece->worker);
     if (status == BLOSC2_OK) copy_part(read, part, bytes, out);
     if (slot && status == BLOSC2_OK) cat_cache_list(cache, slot);
     if (slot) cat_cache_release(cache, slot);

@@ -9,7 +9,7 @@ enum { BLOCK_BYTES = 100 };
 /** Claim, fill and list a block. @return False if there was no room. */
 static bool put(cat_cache *cache, int64_t chunk, int32_t block)
 {
-    cat_slot *slot = cat_cache_claim(cache, chunk, block);
+    cat_slot *slot = cat_cache_claim(cache, chunk, block, CAT_ADMIT_ANY);
     if (!slot) return false;
     memset(slot->bytes, (int)(chunk * 16 + block) & 0xff, BLOCK_BYTES);
     cat_cache_list(cache, slot);
@@ -57,14 +57,28 @@ static void the_block_that_nobody_used_makes_room(void)
     blosc2_lock_free(cache.lock);
 }
 
+static void a_block_that_must_be_known_is_let_in_when_asked_for_again(void)
+{
+    cat_cache cache = {0};
+    CHECK_OK(blosc2_lock_create(&cache.lock));
+    cat_cache_reset(&cache, 8 * BLOCK_BYTES, BLOCK_BYTES);
+    for (int32_t block = 0; block < 100; block++) CHECK(!cat_cache_claim(&cache, 3, block, CAT_ADMIT_KNOWN));
+    CHECK(!cat_cache_claim(&cache, 4, 7, CAT_ADMIT_KNOWN));
+    cat_slot *slot = cat_cache_claim(&cache, 4, 7, CAT_ADMIT_KNOWN);
+    CHECK(slot && slot->chunk == 4 && slot->block == 7);
+    if (slot) cat_cache_release(&cache, slot);
+    cat_cache_empty(&cache);
+    blosc2_lock_free(cache.lock);
+}
+
 static void pinned_blocks_stay(void)
 {
     cat_cache cache = {0};
     CHECK_OK(blosc2_lock_create(&cache.lock));
     cat_cache_reset(&cache, 2 * BLOCK_BYTES, BLOCK_BYTES);
     CHECK(put(&cache, 0, 1));
-    cat_slot *found = cat_cache_find(&cache, 0, 1), *claimed = cat_cache_claim(&cache, 0, 2);
-    CHECK(found && claimed && !cat_cache_claim(&cache, 0, 3));
+    cat_slot *found = cat_cache_find(&cache, 0, 1), *claimed = cat_cache_claim(&cache, 0, 2, CAT_ADMIT_ANY);
+    CHECK(found && claimed && !cat_cache_claim(&cache, 0, 3, CAT_ADMIT_ANY));
     CHECK(!has(&cache, 0, 2)); /* not listed */
     cat_cache_drop(&cache, 0);
     CHECK(found->bytes[0] == 1 && !has(&cache, 0, 1)); /* dropped, but not taken away */
@@ -81,7 +95,8 @@ static void a_block_listed_twice_is_there_once(void)
     cat_cache cache = {0};
     CHECK_OK(blosc2_lock_create(&cache.lock));
     cat_cache_reset(&cache, 3 * BLOCK_BYTES, BLOCK_BYTES);
-    cat_slot *a = cat_cache_claim(&cache, 5, 5), *b = cat_cache_claim(&cache, 5, 5);
+    cat_slot *a = cat_cache_claim(&cache, 5, 5, CAT_ADMIT_ANY),
+             *b = cat_cache_claim(&cache, 5, 5, CAT_ADMIT_ANY);
     CHECK(a && b);
     memset(a->bytes, 5 * 16 + 5, BLOCK_BYTES);
     cat_cache_list(&cache, a);
@@ -99,6 +114,7 @@ int main(void)
 {
     what_was_listed_is_found();
     the_block_that_nobody_used_makes_room();
+    a_block_that_must_be_known_is_let_in_when_asked_for_again();
     pinned_blocks_stay();
     a_block_listed_twice_is_there_once();
     return check_result();

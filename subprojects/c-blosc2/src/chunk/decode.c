@@ -143,15 +143,23 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
  */
 enum { PREFIX_OF_8_MAX = 5, TIGHT_RATIO = 16, STREAM_STEP = 64 };
 
-/* Bytes of each of the block's `streams` streams that bring the first `bytes` of it; 0: all are needed. */
+/* Bytes of each of the block's streams that bring the first `bytes` of it; 0: all are needed. */
 static int32_t stream_prefix(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
-                             int32_t bytes, int32_t streams)
+                             int32_t bytes, int32_t *streams)
 {
-    int32_t whole = blosc2_view_block_nbytes(view, block) / streams;
-    if (view->special || view->dict_bytes || b2_pipeline_planes(pipeline) != streams) return 0;
-    if (!b2_format_has_prefix(view->codec_format)) return 0;
-    int32_t need = (bytes / streams + STREAM_STEP) / STREAM_STEP * STREAM_STEP;
+    if (block < 0 || block >= view->block_count || view->vl_blocks || !b2_view_is_regular(view)) return 0;
+    if (view->dict_bytes || !b2_format_has_prefix(view->codec_format)) return 0;
+    if (b2_view_stream_count(view, block, streams) < 0 || b2_pipeline_planes(pipeline) != *streams) return 0;
+    int32_t whole = blosc2_view_block_nbytes(view, block) / *streams;
+    int32_t need = (bytes / *streams + STREAM_STEP) / STREAM_STEP * STREAM_STEP;
     return need <= whole / 8 * PREFIX_OF_8_MAX ? need : 0;
+}
+
+bool blosc2_view_has_prefix(const blosc2_view *view, int32_t block, int32_t bytes)
+{
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    int32_t streams;
+    return stream_prefix(view, &pipeline, block, bytes, &streams) > 0;
 }
 
 /* The first `want` bytes of a stream of `bytes`. Whole ones go through `scratch`, which has room for them. */
@@ -193,10 +201,8 @@ int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t by
                               blosc2_workspace *workspace)
 {
     b2_pipeline pipeline = b2_view_pipeline(view);
-    int32_t streams, want = 0;
-    bool is_regular = block >= 0 && block < view->block_count && !view->vl_blocks && b2_view_is_regular(view);
-    if (is_regular && b2_view_stream_count(view, block, &streams) == BLOSC2_OK)
-        want = stream_prefix(view, &pipeline, block, bytes, streams);
+    int32_t streams = 0;
+    int32_t want = stream_prefix(view, &pipeline, block, bytes, &streams);
     if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
     use_dict(view, workspace);
     int status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
