@@ -5,8 +5,9 @@ prints a Markdown table: for each array, how much worse than the best point of t
 defaults of `chunking.py` are those that lose least; benchmarks/chunking.md keeps the table.
 
 Mixed access is a geometric mean, so that no single kind of request decides: write all, read all, a plane
-across each axis, boxes of 32 items (or as wide as the array), single items, and the bytes stored, each of equal
-weight. Times are of the processor, one thread, the least of some rounds; all points take their turn in each.
+across each axis, boxes of 32 items (or as wide as the array), single items, and the bytes stored, each of
+equal weight. Times are of the processor, one thread, the least of some rounds; all points take their turn in
+each.
 """
 
 from __future__ import annotations
