@@ -170,6 +170,9 @@ typedef struct blosc2_workspace blosc2_workspace;
 BLOSC2_API int blosc2_workspace_create(blosc2_workspace **out);
 BLOSC2_API void blosc2_workspace_free(blosc2_workspace *workspace);
 
+/** Release scratch of more than 8 MiB, as between calls; views that lie in it are void. */
+BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
+
 /* ------------------------------------------------------------------ views of chunks */
 
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
@@ -249,6 +252,9 @@ typedef struct blosc2_builder blosc2_builder;
 
 BLOSC2_API int blosc2_builder_create(const blosc2_cparams *cparams, blosc2_builder **out);
 BLOSC2_API void blosc2_builder_free(blosc2_builder *builder);
+
+/** The same as blosc2_workspace_trim(); the chunk is dropped. */
+BLOSC2_API void blosc2_builder_trim(blosc2_builder *builder);
 
 /**
  * Begin a chunk; what was begun before is dropped.

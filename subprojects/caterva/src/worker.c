@@ -80,6 +80,8 @@ void cat_crew_dismiss(cat_crew *crew)
         cat_worker *worker = crew->workers[i];
         if (!worker) continue;
         cat_scratch_free(&worker->chunk);
+        blosc2_workspace_trim(worker->workspace);
+        if (worker->builder) blosc2_builder_trim(worker->builder);
         worker->next = crew->pool->first;
         crew->pool->first = worker;
     }

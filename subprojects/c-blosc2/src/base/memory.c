@@ -53,6 +53,12 @@ int b2_buffer_reserve(b2_buffer *buffer, size_t bytes)
     return BLOSC2_OK;
 }
 
+void b2_buffer_trim(b2_buffer *buffer)
+{
+    const size_t worth_keeping = (size_t)8 << 20; /* a few chunks of the automatic size */
+    if (buffer->capacity > worth_keeping) b2_buffer_free(buffer);
+}
+
 void b2_buffer_free(b2_buffer *buffer)
 {
     b2_free(buffer->bytes);

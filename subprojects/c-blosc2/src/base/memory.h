@@ -23,7 +23,7 @@ void b2_free(void *block);
 /** Let the n-th allocation from now (0 = the next) and all after it fail; negative: none. Tests only. */
 void b2_memory_fail_after(int64_t allocations);
 
-/** A block that grows and never shrinks; `{0}` is empty. Owned by who declares it. */
+/** A block that grows; `{0}` is empty. Owned by who declares it. */
 typedef struct b2_buffer {
     uint8_t *bytes;
     size_t capacity; /* bytes */
@@ -33,5 +33,8 @@ typedef struct b2_buffer {
 int b2_buffer_reserve(b2_buffer *buffer, size_t bytes);
 
 void b2_buffer_free(b2_buffer *buffer);
+
+/** Release a block of more than 8 MiB: what is smaller is worth keeping from call to call. */
+void b2_buffer_trim(b2_buffer *buffer);
 
 #endif

@@ -32,6 +32,7 @@ struct blosc2_builder {
     int32_t dict_bytes;
     int64_t used;      /* bytes of `chunk` in use */
     b2_buffer chunk;   /* the chunk as it grows */
+    b2_buffer spare;   /* changes places with `chunk` when that becomes a copy */
     b2_buffer gather;  /* GATHER: the content */
     b2_buffer samples; /* GATHER with a dictionary: all filtered blocks */
 };
@@ -52,9 +53,18 @@ void blosc2_builder_free(blosc2_builder *builder)
 {
     if (!builder) return;
     b2_buffer_free(&builder->chunk);
+    b2_buffer_free(&builder->spare);
     b2_buffer_free(&builder->gather);
     b2_buffer_free(&builder->samples);
     b2_free(builder);
+}
+
+void blosc2_builder_trim(blosc2_builder *builder)
+{
+    b2_buffer_trim(&builder->chunk);
+    b2_buffer_trim(&builder->spare);
+    b2_buffer_trim(&builder->gather);
+    b2_buffer_trim(&builder->samples);
 }
 
 static int32_t block_nbytes(const blosc2_builder *builder, int32_t block)
@@ -154,19 +164,17 @@ static int switch_to_copy(blosc2_builder *builder, blosc2_workspace *workspace)
     blosc2_view view;
     int status = blosc2_view_init(&view, builder->chunk.bytes, (size_t)builder->used,
                                   builder->cparams.item_bytes, builder->nbytes);
-    b2_buffer raw = {0};
-    if (status == BLOSC2_OK) status = b2_buffer_reserve(&raw, B2_HEADER_EXTENDED + (size_t)builder->nbytes);
+    b2_buffer *raw = &builder->spare;
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(raw, B2_HEADER_EXTENDED + (size_t)builder->nbytes);
     for (int32_t i = 0; i < builder->block_count && status == BLOSC2_OK; i++) {
         if (b2_load_le32(builder->chunk.bytes + B2_HEADER_EXTENDED + 4 * (size_t)i) == 0) continue;
-        uint8_t *out = raw.bytes + B2_HEADER_EXTENDED + (size_t)i * (size_t)builder->block_bytes;
+        uint8_t *out = raw->bytes + B2_HEADER_EXTENDED + (size_t)i * (size_t)builder->block_bytes;
         status = blosc2_view_decode_block(&view, i, out, workspace);
     }
-    if (status < 0) {
-        b2_buffer_free(&raw);
-        return status;
-    }
-    b2_buffer_free(&builder->chunk);
-    builder->chunk = raw;
+    if (status < 0) return status;
+    b2_buffer streams = builder->chunk;
+    builder->chunk = *raw;
+    *raw = streams;
     return start_copy(builder);
 }
 

@@ -13,6 +13,17 @@ int blosc2_workspace_create(blosc2_workspace **out)
     return BLOSC2_OK;
 }
 
+void blosc2_workspace_trim(blosc2_workspace *workspace)
+{
+    b2_buffer_trim(&workspace->filtered);
+    b2_buffer_trim(&workspace->scratch);
+    b2_buffer_trim(&workspace->block);
+    b2_buffer_trim(&workspace->chunk);
+    b2_buffer_trim(&workspace->order);
+    b2_buffer_trim(&workspace->reference);
+    workspace->reference_serial = 0;
+}
+
 void blosc2_workspace_free(blosc2_workspace *workspace)
 {
     if (!workspace) return;
