@@ -5,9 +5,10 @@ from typing import Any
 
 from caterva.shapes import Shape, as_partition, check_nesting
 
-# A block is what one thread decodes at a time: with its scratch it should stay in the L2 cache of one core,
-# yet be long enough for the codec to find matches.
-BLOCK_BYTES = 2**16
+# A block is what one thread decodes at a time: long enough for the codec to find matches, and short enough
+# that an item or a plane does not cost much more than itself. The more axes, the more blocks a plane or box
+# cuts through, and the larger they should be. Least loss under mixed access: benchmarks/chunking.md.
+BLOCK_BYTES = (2**13, 2**13, 2**14, 2**15)  # for no, one, two, and more axes
 
 # A chunk is what is written, indexed and located at a time: small enough for the caches that cores share,
 # large enough that one read of a disk, and its entry in the index, are worth it.
@@ -39,7 +40,18 @@ def _even_out(box: Shape, whole: Shape) -> Shape:
     return tuple(-(-extent // -(-extent // part)) for part, extent in zip(box, whole, strict=True))
 
 
-def suggest_blocks(chunks: Shape, itemsize: int, *, target_bytes: int = BLOCK_BYTES) -> Shape:
+def block_target(chunks: Shape) -> int:
+    """Return the size of automatic blocks, in bytes; axes of length 1 do not count.
+
+    Examples
+    --------
+    >>> block_target((1, 1000, 1000))
+    16384
+    """
+    return BLOCK_BYTES[min(sum(extent > 1 for extent in chunks), len(BLOCK_BYTES) - 1)]
+
+
+def suggest_blocks(chunks: Shape, itemsize: int, *, target_bytes: int | None = None) -> Shape:
     """Suggest a block shape for chunks.
 
     Parameters
@@ -49,8 +61,8 @@ def suggest_blocks(chunks: Shape, itemsize: int, *, target_bytes: int = BLOCK_BY
     itemsize : int
         Size of one item, in bytes.
     target_bytes : int, optional
-        Largest block, in bytes; one item where that is larger. The default leaves room in an L2 cache of 256
-        KiB.
+        Largest block, in bytes; one item where that is larger. By default 8 KiB for one axis, 16 for two, and
+        32 for more.
 
     Returns
     -------
@@ -60,8 +72,10 @@ def suggest_blocks(chunks: Shape, itemsize: int, *, target_bytes: int = BLOCK_BY
     Examples
     --------
     >>> suggest_blocks((1000, 1000), 4)
-    (125, 125)
+    (63, 63)
     """
+    if target_bytes is None:
+        target_bytes = block_target(chunks)
     return _even_out(_grow(chunks, max(target_bytes // itemsize, 1)), chunks)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caterva.chunking import BLOCK_BYTES, CHUNK_BYTES, partition, suggest_blocks, suggest_chunks
+from caterva.chunking import CHUNK_BYTES, block_target, partition, suggest_blocks, suggest_chunks
 from caterva.shapes import MAX_CHUNK_BYTES, as_partition, as_shape
 
 SHAPES = st.lists(st.integers(0, 5) | st.integers(0, 10**6), max_size=16).map(tuple)
@@ -24,7 +24,7 @@ def test_automatic_shapes_fit_into_each_other_and_into_the_targets(shape, itemsi
         1 <= block <= chunk <= max(extent, 1)
         for block, chunk, extent in zip(blocks, chunks, shape, strict=True)
     )
-    assert math.prod(blocks) == 1 or itemsize * math.prod(blocks) <= BLOCK_BYTES
+    assert math.prod(blocks) == 1 or itemsize * math.prod(blocks) <= block_target(chunks)
     assert math.prod(chunks) == 1 or itemsize * math.prod(chunks) <= CHUNK_BYTES
     assert itemsize * math.prod(padded(chunks, blocks)) <= MAX_CHUNK_BYTES
 
@@ -38,7 +38,7 @@ def test_automatic_shapes_are_not_needlessly_small(shape, itemsize):
     slack = 2 * 1.5 ** sum(chunk < extent for chunk, extent in zip(chunks, shape, strict=True))
     assert chunk_bytes * slack >= min(array_bytes, CHUNK_BYTES // 2)
     slack = 2 * 1.5 ** sum(block < chunk for block, chunk in zip(blocks, chunks, strict=True))
-    assert itemsize * math.prod(blocks) * slack >= min(chunk_bytes, BLOCK_BYTES // 2)
+    assert itemsize * math.prod(blocks) * slack >= min(chunk_bytes, block_target(chunks) // 2)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_automatic_shapes_are_not_needlessly_small(shape, itemsize):
         ((0,), 4, (1,), (1,)),
         ((0, 7), 4, (1, 7), (1, 7)),
         ((10,), 4, (10,), (10,)),
-        ((10**9,), 1, (2096437,), (65514,)),
-        ((4096, 4096), 4, (512, 1024), (128, 128)),
-        ((512, 512, 512), 2, (64, 128, 128), (32, 32, 32)),
+        ((10**9,), 1, (2096437,), (8190,)),
+        ((4096, 4096), 4, (512, 1024), (64, 64)),
+        ((512, 512, 512), 2, (64, 128, 128), (16, 32, 32)),
         ((5, 5), 2**26, (1, 1), (1, 1)),
     ],
 )
