@@ -72,7 +72,8 @@ class Arena:
         self._folder.cleanup()
 
     def reads(self, keys: list[Any]) -> Work:
-        """Calls that read each key in turn, and return the last result."""
+        """Calls that read each key in turn, and return the last result. Our cache of blocks is off."""
+        self.arrays[OURS].cache_bytes = 0
 
         def call(peer: Peer, array: Any) -> Callable[[], Any]:
             def read() -> Any:
@@ -86,8 +87,9 @@ class Arena:
         return Work({Floor.name: self.floor.reader(keys)} | calls, len(keys), self.data[keys[-1]])
 
     def hot_reads(self, keys: list[Any]) -> Work:
-        """The same, HDF5 having its chunk cache on; no floor, as nothing needs to be decoded."""
+        """The same, with our cache and HDF5's on; no floor, as nothing needs to be decoded."""
         work = self.reads(keys)
+        self.arrays[OURS].cache_bytes = 4 * 2**20
         del work.calls[Floor.name]
         if self.hot is None:
             return work

@@ -38,7 +38,7 @@ def read(peer: Peer, array: Any, source: np.ndarray, key: Key) -> np.ndarray:
 
 
 def update(peer: Peer, array: Any, source: np.ndarray, key: Key) -> None:
-    peer.write(array, key, source[key])
+    peer.write(array, key, np.ascontiguousarray(source[key]))  # python-blosc2 takes no other
 
 
 def write(peer: Peer, array: Any, source: np.ndarray, key: Key) -> Any:

@@ -143,7 +143,7 @@ def partition(shape: Shape, itemsize: int, chunks: Any = None, blocks: Any = Non
     Examples
     --------
     >>> partition((1000, 1000), 4, chunks=(100, 100))
-    ((100, 100), (100, 100))
+    ((100, 100), (50, 50))
     """
     given_chunks, given_blocks = (
         None

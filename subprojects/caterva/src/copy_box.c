@@ -30,7 +30,7 @@ FIXED_ROW(32)
 FIXED_ROW(64)
 FIXED_ROW(128)
 
-/** 17 to 256 bytes, such as a block's rows: moves of 16, the last one over the end of the one before. */
+/** 17 to 128 bytes, such as a block's rows: moves of 16, the last one over the end of the one before. */
 static void row_short(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
 {
     int64_t count = along->count, to_stride = along->to, from_stride = along->from;
@@ -92,7 +92,7 @@ static row_fn *choose_row(const axis *along, int64_t item_bytes)
     case 128:
         return row_128;
     default:
-        return item_bytes > 16 && item_bytes <= 256 ? row_short : row_any;
+        return item_bytes > 16 && item_bytes < 128 ? row_short : row_any;
     }
 }
 
