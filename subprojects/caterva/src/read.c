@@ -12,8 +12,10 @@
 #include "copy_box.h"
 #include "internal.h"
 
-/** Pieces of work for each thread, so that all end at about the same time. */
-enum { PIECES_PER_THREAD = 4 };
+enum {
+    PIECES_PER_THREAD = 4,     /* of work, so that all end at about the same time */
+    BLOCKS_WORTH_A_THREAD = 2, /* waking one takes about as long as decoding a block */
+};
 
 typedef struct read_job {
     caterva_array *array;
@@ -192,17 +194,17 @@ static int read_piece_of(void *context, int thread, int64_t index)
     return BLOSC2_OK;
 }
 
-/** True if what the request touches leaves room for others in the cache: then it may help the next ones. */
-static bool suits_cache(const read_job *job)
+/** Blocks that the request touches, at most: they do not go on over the edge of a chunk. */
+static int64_t touched_blocks(const read_job *job)
 {
     const cat_layout *layout = &job->array->layout;
-    int64_t blocks = 1; /* at most: blocks do not go on over the edge of a chunk */
+    int64_t blocks = 1;
     for (int d = 0; d < layout->ndim; d++) {
         int64_t touched = cat_run_tiles(&job->runs[d], layout->block[d]) +
                           cat_run_tiles(&job->runs[d], layout->chunk[d]) - 1;
-        if (!cat_mul_i64(blocks, touched, &blocks)) return false;
+        if (!cat_mul_i64(blocks, touched, &blocks)) return INT64_MAX;
     }
-    return cat_cache_suits(&job->array->cache, blocks);
+    return blocks;
 }
 
 int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
@@ -214,7 +216,9 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.out += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
     job.out_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
-    job.use_cache = suits_cache(&job);
+    int64_t blocks = touched_blocks(&job);
+    if (threads > blocks / BLOCKS_WORTH_A_THREAD) threads = (int)(blocks / BLOCKS_WORTH_A_THREAD);
+    job.use_cache = cat_cache_suits(&array->cache, blocks);
     job.raw_stays = blosc2_schunk_in_memory(array->schunk);
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
     int64_t pieces = threads > 1 ? PIECES_PER_THREAD * (int64_t)threads : 1;
