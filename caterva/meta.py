@@ -230,7 +230,7 @@ class ObjectLayers(VLMeta):
     >>> array.vlmeta.objects["peak"]
     {'at': (3, 4), 'height': 2.5}
     >>> len(array.vlmeta["peak"])
-    36
+    33
     """
 
     _encode = staticmethod(objects.pack)

@@ -4,6 +4,7 @@ Data may be wrong where nothing in the format can tell; a crash, a hang, or anot
 flips run in a process of their own, with limits on time and memory: `python test_hostile.py KIND FOLDER`.
 """
 
+import ast
 import contextlib
 import os
 import pickle
@@ -348,6 +349,25 @@ def test_max_bytes_out_of_range_is_refused(value):
         cat.from_bytes(array_bytes(), max_bytes=value)
     with pytest.raises(TypeError, match="max_bytes"):
         cat.from_bytes(array_bytes(), max_bytes=float(value))
+
+
+# ---------------------------------------------------------------- code
+
+
+FORBIDDEN = {"eval", "exec", "compile", "__import__", "import_module", "system", "popen", "Unpickler"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "importlib", "runpy", "subprocess", "ctypes", "code"}
+
+
+@pytest.mark.parametrize("path", sorted(Path(cat.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_no_module_can_run_what_is_stored(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            is_regex = ast.unparse(node.func) == "re.compile"
+            assert name not in FORBIDDEN or is_regex, f"{path.name}:{node.lineno}: {name}"
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            assert not FORBIDDEN_MODULES & {name.partition(".")[0] for name in names}, f"{path.name}: {names}"
 
 
 if __name__ == "__main__":
