@@ -11,6 +11,7 @@ enum {
     CHUNK = 4096,
     COUNT = 20000,
     CONTENT = 100000,
+    STORED = COUNT - 2,
     INDEX = 8 * COUNT,
 };
 
@@ -33,7 +34,7 @@ static blosc2_schunk *make(blosc2_home home)
     CHECK_OK(blosc2_schunk_create(&options, &schunk));
     if (!schunk) exit(1);
     CHECK_OK(blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, 1, CHUNK, CHUNK, "\7", 1, chunk));
-    CHECK_OK(blosc2_schunk_set_chunk(schunk, COUNT - 2, chunk, sizeof chunk));
+    CHECK_OK(blosc2_schunk_set_chunk(schunk, STORED, chunk, sizeof chunk));
     CHECK_OK(blosc2_schunk_set_layer(schunk, BLOSC2_LAYER_VARIABLE, &layer));
     CHECK_OK(blosc2_schunk_commit(schunk));
     return schunk;
@@ -59,15 +60,16 @@ static int read_layer(const blosc2_schunk *schunk)
     return status;
 }
 
-static int read_chunk(const blosc2_schunk *schunk)
+static int read_chunk(const blosc2_schunk *schunk, int64_t chunk)
 {
     uint8_t out[CHUNK];
     blosc2_workspace *workspace;
     blosc2_view view;
     CHECK_OK(blosc2_workspace_create(&workspace));
-    int status = blosc2_schunk_view(schunk, COUNT - 2, NULL, 0, workspace, &view);
+    int status = blosc2_schunk_view(schunk, chunk, NULL, 0, workspace, &view);
     if (status == BLOSC2_OK) status = blosc2_view_decode(&view, out, workspace);
-    if (status == BLOSC2_OK) CHECK(out[0] == 7 && out[CHUNK - 1] == 7);
+    uint8_t expected = chunk == STORED ? 7 : 0;
+    if (status == BLOSC2_OK) CHECK(out[0] == expected && out[CHUNK - 1] == expected);
     blosc2_workspace_free(workspace);
     return status;
 }
@@ -91,15 +93,17 @@ static void each_piece_has_the_limit(const blosc2_origin *origin)
         CHECK_OK(blosc2_schunk_open_origin(&limit, &schunk));
         if (!schunk) exit(1);
         CHECK_OK(read_layer(schunk));
-        CHECK_OK(read_chunk(schunk));
+        CHECK_OK(read_chunk(schunk, STORED));
         blosc2_schunk_set_max_bytes(schunk, CONTENT - 1);
         CHECK(limited(read_layer(schunk), "metalayer \"zeros\": content", CONTENT, CONTENT - 1));
-        CHECK_OK(read_chunk(schunk));
+        CHECK_OK(read_chunk(schunk, STORED));
         blosc2_schunk_set_max_bytes(schunk, CHUNK);
-        CHECK_OK(read_chunk(schunk));
+        CHECK_OK(read_chunk(schunk, STORED));
+        CHECK_OK(read_chunk(schunk, 0));
         blosc2_schunk_set_max_bytes(schunk, CHUNK - 1);
-        CHECK(limited(read_chunk(schunk), "chunk 19998: content", CHUNK, CHUNK - 1));
+        CHECK(limited(read_chunk(schunk, STORED), "chunk 19998: content", CHUNK, CHUNK - 1));
         CHECK(!limit.path || strstr(blosc2_last_error(), limit.path));
+        CHECK(limited(read_chunk(schunk, 0), "chunk 0: content", CHUNK, CHUNK - 1));
         blosc2_schunk_free(schunk);
         schunk = NULL;
     }

@@ -39,7 +39,9 @@ static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entr
                         blosc2_workspace *workspace, blosc2_view *view)
 {
     int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
-    int status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
+    int status = blosc2_schunk_check_bytes(schunk, "content", nbytes);
+    if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)chunk);
+    status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
     if (status < 0) return status;
     int32_t block_bytes = schunk->block_bytes > 0 ? schunk->block_bytes : nbytes;
     status = blosc2_special_chunk(b2_index_special_kind(entry), schunk->cparams.item_bytes, nbytes,
