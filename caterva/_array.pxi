@@ -67,41 +67,40 @@ cdef class ArrayHandle:
         return wrap(owner)
 
     @staticmethod
-    def open(path, int64_t offset, int mode):
+    def open(path, int64_t offset, int mode, int64_t max_bytes=0):
         """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
         cdef bytes encoded = os.fsencode(path)
-        cdef const char *c_path = encoded
-        cdef Owner owner = Owner()
-        cdef int status
+        cdef blosc2_origin origin
         if b"\0" in encoded:
             raise ValueError(f"path: {path!r} contains a NUL byte")
-        with nogil:
-            status = caterva_array_open(c_path, offset, <blosc2_mode>mode, &owner.array)
-        check(status)
-        return wrap(owner)
+        memset(&origin, 0, sizeof(origin))
+        origin.path = PyBytes_AsString(encoded)
+        origin.offset = offset
+        origin.mode = <blosc2_mode>mode
+        origin.max_bytes = max_bytes
+        return open_origin(&origin, None)
 
     @staticmethod
-    def from_bytes(buffer):
+    def from_bytes(buffer, int64_t max_bytes=0):
         """Open a contiguous frame held by a buffer; its bytes are copied."""
         cdef Buffer held = Buffer(buffer, PyBUF_ND)
-        cdef Owner owner = Owner()
-        cdef int status
-        with nogil:
-            status = caterva_array_from_bytes(held.view.buf, held.view.len, &owner.array)
-        check(status)
-        return wrap(owner)
+        cdef blosc2_origin origin
+        memset(&origin, 0, sizeof(origin))
+        origin.bytes = held.view.buf
+        origin.size = held.view.len
+        origin.max_bytes = max_bytes
+        return open_origin(&origin, None)
 
     @staticmethod
-    def open_source(read, int64_t size):
+    def open_source(read, int64_t size, int64_t max_bytes=0):
         """Open, for reading, a contiguous frame of `size` bytes that ``read(position, nbytes)`` gives."""
-        cdef Owner owner = Owner()
-        cdef void *context = <void *>read
-        cdef int status
-        owner.source = read
-        with nogil:
-            status = caterva_array_open_source(<blosc2_read_fn *>read_source, context, size, &owner.array)
-        check(status)
-        return wrap(owner)
+        cdef blosc2_origin origin
+        memset(&origin, 0, sizeof(origin))
+        origin.read = <blosc2_read_fn *>read_source
+        origin.context = <void *>read
+        origin.size = size
+        origin.max_bytes = max_bytes
+        return open_origin(&origin, read)
 
     def close(self):
         """Release the array once calls in other threads are over; a change that was begun is rolled back."""
@@ -338,25 +337,27 @@ cdef class ArrayHandle:
         check(status)
         return take_bytes(content, content_bytes)
 
-    def set_layer(self, int kind, str name, bytes content):
-        """Set a metalayer; only a variable-length one may be new."""
+    def set_layers(self, int kind, list layers):
+        """Set metalayers, pairs of name and content, as one change; None for a content deletes.
+
+        Only variable-length ones may be new, or be deleted.
+        """
         cdef Owner owner = self.own()
-        cdef bytes encoded = layer_name(name)
-        cdef blosc2_metalayer layer = make_layer(encoded, content)
+        cdef Layers given = Layers(layers)
         cdef int status
         with nogil:
-            status = caterva_array_set_layer(owner.array, <blosc2_layer_kind>kind, &layer)
+            status = caterva_array_set_layers(owner.array, <blosc2_layer_kind>kind, given.items, given.count)
         check(status)
 
-    def delete_layer(self, str name):
-        """Delete a variable-length metalayer."""
-        cdef Owner owner = self.own()
-        cdef bytes encoded = layer_name(name)
-        cdef const char *c_name = encoded
-        cdef int status
-        with nogil:
-            status = caterva_array_delete_layer(owner.array, c_name)
-        check(status)
+
+cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
+    cdef Owner owner = Owner()
+    cdef int status
+    owner.source = source
+    with nogil:
+        status = caterva_array_open_origin(origin, &owner.array)
+    check(status)
+    return wrap(owner)
 
 
 cdef ArrayHandle wrap(Owner owner):

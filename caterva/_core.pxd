@@ -9,6 +9,7 @@ cdef extern from "blosc2.h":
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
         BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
+        BLOSC2_E_LIMIT
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -44,6 +45,15 @@ cdef extern from "blosc2.h":
         const uint8_t *content
         int32_t content_bytes
     ctypedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position) noexcept nogil
+    ctypedef struct blosc2_origin:
+        const char *path
+        int64_t offset
+        blosc2_mode mode
+        const void *bytes
+        blosc2_read_fn *read
+        void *context
+        int64_t size
+        int64_t max_bytes
     ctypedef struct blosc2_schunk: pass
     int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode,
                            blosc2_schunk **out) noexcept nogil
@@ -93,11 +103,7 @@ cdef extern from "caterva.h":
         int64_t count[16]
         int64_t step[16]
     int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
-    int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode,
-                           caterva_array **out) noexcept nogil
-    int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out) noexcept nogil
-    int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
-                                  caterva_array **out) noexcept nogil
+    int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
     void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
@@ -124,8 +130,7 @@ cdef extern from "caterva.h":
     void caterva_names_free(caterva_name *names) noexcept nogil
     int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name, uint8_t **content,
                             int32_t *content_bytes) noexcept nogil
-    int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
-                                const blosc2_metalayer *layer) noexcept nogil
-    int caterva_array_delete_layer(caterva_array *array, const char *name) noexcept nogil
+    int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layers,
+                                 int count) noexcept nogil
     int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil
     int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes) noexcept nogil

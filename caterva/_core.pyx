@@ -17,6 +17,7 @@ from cpython.buffer cimport (
 )
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 
@@ -33,6 +34,7 @@ EXCEPTIONS = {
     BLOSC2_E_NOT_FOUND: FileNotFoundError,
     BLOSC2_E_READ_ONLY: errors.StorageError,
     BLOSC2_E_CHANGED: errors.FileChangedError,
+    BLOSC2_E_LIMIT: errors.LimitError,
 }
 
 # The built-in that Python has for an errno, to ours that is one too.

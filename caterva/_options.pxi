@@ -109,6 +109,31 @@ cdef bytes take_bytes(uint8_t *data, Py_ssize_t size):
         blosc2_bytes_free(data)
 
 
+cdef class Layers:
+    """Pairs of name and content, or None, as metalayers of the C library."""
+
+    cdef blosc2_metalayer *items
+    cdef int count
+    cdef list kept
+
+    def __cinit__(self, list layers):
+        self.kept = []
+        self.items = <blosc2_metalayer *>calloc(len(layers) + 1, sizeof(blosc2_metalayer))
+        if self.items == NULL:
+            raise MemoryError()
+        for name, content in layers:
+            encoded = name.encode() if content is None else layer_name(name)  # files have odd names, too
+            self.kept += [encoded, content]
+            if content is None:
+                self.items[self.count].name = PyBytes_AsString(encoded)
+            else:
+                self.items[self.count] = make_layer(encoded, content)
+            self.count += 1
+
+    def __dealloc__(self):
+        free(self.items)
+
+
 cdef bytes layer_name(name):
     encoded = name.encode()
     if not 1 <= len(encoded) <= 31 or b"\0" in encoded:

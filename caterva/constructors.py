@@ -14,7 +14,7 @@ from caterva.dtypes import Items, items_of, typed
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray, plain
 from caterva.shapes import as_shape
-from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_path
+from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
 from caterva.threads import as_nthreads
 from caterva.values import as_items
 
@@ -292,6 +292,7 @@ def open(
     mmap: bool = False,
     nthreads: int | None = None,
     cache_bytes: int = CACHE_BYTES,
+    max_bytes: int | None = None,
 ) -> NDArray:
     """Open an array from a file or directory.
 
@@ -314,6 +315,10 @@ def open(
         The number of threads; by default that of `set_nthreads`.
     cache_bytes : int, optional
         Bytes of recently decoded blocks that the array keeps for small reads; 0: none.
+    max_bytes : int, optional
+        Most that bytes of the file may make this process allocate at once: for a chunk, the index of the
+        chunks, or the content of a metalayer. By default what the format allows, nearly 2 GiB for a chunk,
+        but 256 MiB for a metalayer. Results of the size that a caller asks for are not counted.
 
     Raises
     ------
@@ -321,6 +326,8 @@ def open(
         If there is nothing at `urlpath`.
     CorruptDataError
         If what is there is not a whole frame of an array.
+    LimitError
+        If it needs more than `max_bytes`; chunks and metalayers that do raise it when they are read.
 
     Warnings
     --------
@@ -329,15 +336,35 @@ def open(
     path = _place(urlpath)
     keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
     start = as_int(offset, "offset", 0, 2**63 - 1)
-    array = ndarray._open(path, "r" if copy and mode is None else mode, start, as_flag(mmap, "mmap"), keeps)
+    array = ndarray._open(
+        path,
+        "r" if copy and mode is None else mode,
+        start,
+        as_flag(mmap, "mmap"),
+        as_max_bytes(max_bytes),
+        keeps,
+    )
     if not copy:
         return array
     with array:
         return array.copy()  # type: ignore[return-value]
 
 
-def from_bytes(buffer: Any, *, nthreads: int | None = None, cache_bytes: int = CACHE_BYTES) -> NDArray:
+def from_bytes(
+    buffer: Any,
+    *,
+    nthreads: int | None = None,
+    cache_bytes: int = CACHE_BYTES,
+    max_bytes: int | None = None,
+) -> NDArray:
     """Open an array from the bytes of a contiguous frame, which are copied.
+
+    Parameters
+    ----------
+    buffer : bytes-like
+        The frame.
+    nthreads, cache_bytes, max_bytes : int, optional
+        As for `open`; the copy of the buffer does not count.
 
     Examples
     --------
@@ -347,7 +374,7 @@ def from_bytes(buffer: Any, *, nthreads: int | None = None, cache_bytes: int = C
     True
     """
     keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
-    return ndarray._from_bytes(memoryview(buffer), keeps)
+    return ndarray._from_bytes(memoryview(buffer), as_max_bytes(max_bytes), keeps)
 
 
 def remove(urlpath: Any) -> None:

@@ -5,6 +5,7 @@ __all__ = [
     "CodecError",
     "CorruptDataError",
     "FileChangedError",
+    "LimitError",
     "LockedError",
     "StorageError",
     "StorageIsADirectoryError",
@@ -24,6 +25,10 @@ class CorruptDataError(CatervaError, ValueError):
 
 class UnsupportedFormatError(CatervaError, ValueError):
     """Stored bytes follow the format, but use a part of it that this build cannot read."""
+
+
+class LimitError(CatervaError, ValueError):
+    """Stored bytes ask for more memory than `max_bytes` allows them."""
 
 
 class CodecError(CatervaError, RuntimeError):

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -11,6 +11,7 @@ import numpy as np
 from caterva import _core
 from caterva.dtypes import Items
 from caterva.indexing import whole
+from caterva.meta import VARIABLE
 from caterva.shapes import Shape
 from caterva.storage import Storage
 
@@ -60,8 +61,10 @@ def filled(shape: Shape, items: Items, storage: Storage, value: bytes | None = N
         return handle
 
 
-def stored(array: np.ndarray, items: Items, storage: Storage) -> _core.ArrayHandle:
-    """Make an array of the items of a NumPy array."""
+def stored(
+    array: np.ndarray, items: Items, storage: Storage, layers: Iterable[tuple[str, bytes]] = ()
+) -> _core.ArrayHandle:
+    """Make an array of the items of a NumPy array, with variable-length metalayers."""
     _refuse_taken(storage.path)
     handle = _core.ArrayHandle.create(
         **storage.describe(array.shape, items), fill=int(Fill.ZEROS), fill_value=None
@@ -70,6 +73,7 @@ def stored(array: np.ndarray, items: Items, storage: Storage) -> _core.ArrayHand
         if array.size:
             box = whole(array.shape)
             handle.write(box.start, box.count, box.step, np.asarray(array).view(items.raw))
+        handle.set_layers(VARIABLE, list(layers))
         return handle
 
 
@@ -81,7 +85,9 @@ def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.A
         return handle
 
 
-def opened(path: str | bytes, mode: str | None, offset: int, mmap: bool) -> _core.ArrayHandle:
+def opened(
+    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None
+) -> _core.ArrayHandle:
     """Open a file or directory.
 
     Parameters
@@ -94,7 +100,10 @@ def opened(path: str | bytes, mode: str | None, offset: int, mmap: bool) -> _cor
         Where in the file the array begins; one that does not begin at 0 can only be read.
     mmap : bool
         Whether the file is mapped into memory, for reading.
+    max_bytes : int or None
+        Most that the file may make us allocate at once; None for the default.
     """
+    limit = max_bytes or 0
     if mode not in (None, "r", "a", "r+"):
         hint = (
             "; to make an array, use zeros, full, from_buffer, asarray or copy"
@@ -107,12 +116,12 @@ def opened(path: str | bytes, mode: str | None, offset: int, mmap: bool) -> _cor
     if mmap and mode not in (None, "r"):
         raise ValueError(f"a mapped file can only be read, got mode {mode!r}")
     if mmap:
-        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED)
+        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED, limit)
     if mode == "r" or offset:
-        return _core.ArrayHandle.open(path, offset, Mode.READ)
+        return _core.ArrayHandle.open(path, offset, Mode.READ, limit)
     try:
-        return _core.ArrayHandle.open(path, offset, Mode.UPDATE)
+        return _core.ArrayHandle.open(path, offset, Mode.UPDATE, limit)
     except OSError as error:
         if mode is not None or error.errno not in REFUSED_WRITING:
             raise
-    return _core.ArrayHandle.open(path, offset, Mode.READ)
+    return _core.ArrayHandle.open(path, offset, Mode.READ, limit)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack  # type: ignore[import-untyped]
 
+from caterva import objects
+
 if TYPE_CHECKING:
     from caterva.ndarray import NDArray
 
@@ -14,7 +16,8 @@ __all__ = ["Meta", "VLMeta"]
 
 FIXED, VARIABLE = 0, 1
 GEOMETRY = ("caterva", "b2nd")  # fixed layers that describe the array itself
-OURS = ("caterva_fill",)  # variable layers that are no user's
+FILL, ATTRIBUTES = "caterva_fill", "caterva_attrs"  # variable layers that have a meaning here
+OURS = (FILL, ATTRIBUTES)
 MAX_LAYERS = 16
 MAX_NAME_BYTES = 31
 
@@ -23,7 +26,7 @@ def as_name(key: Any) -> str:
     """Return the name of a metalayer given as str or bytes."""
     if not isinstance(key, (str, bytes)):
         raise TypeError(f"the name of a metalayer must be str or bytes, got {key!r}")
-    return key.decode() if isinstance(key, bytes) else key
+    return key.decode(errors="surrogateescape") if isinstance(key, bytes) else key
 
 
 def as_new_name(key: Any, reserved: tuple[str, ...]) -> str:
@@ -77,6 +80,7 @@ class _Layers:
     _hidden: tuple[str, ...]
 
     def __init__(self, ndarray: NDArray) -> None:
+        self._ndarray = ndarray
         self._handle = ndarray._handle
 
     def _names(self) -> list[str]:
@@ -133,7 +137,7 @@ class Meta(_Layers):
         content = as_content(value)
         if len(content) != len(old):
             raise ValueError("The length of the content in a metalayer cannot change.")
-        self._handle.set_layer(FIXED, name, content)
+        self._handle.set_layers(FIXED, [(name, content)])
 
     def __delitem__(self, key: str | bytes) -> None:
         """Refuse: fixed metalayers stay as long as the array."""
@@ -168,6 +172,9 @@ class Meta(_Layers):
 class VLMeta(_Layers, MutableMapping[str, bytes]):
     """The variable-length metalayers of an array: set, grow, shrink and delete them at any time.
 
+    There are 16 at most, one or two of which the array may need itself: for `NDArray.attrs`, and for a fill
+    value. Each change is one commit, `update` and `clear` too.
+
     Examples
     --------
     >>> import caterva
@@ -180,13 +187,54 @@ class VLMeta(_Layers, MutableMapping[str, bytes]):
 
     _kind = VARIABLE
     _hidden = OURS
+    _encode = staticmethod(as_content)
+
+    @property
+    def objects(self) -> ObjectLayers:
+        """The same metalayers as the objects that python-blosc2 sees in them."""
+        return ObjectLayers(self._ndarray)
 
     def __setitem__(self, key: str | bytes, value: Any) -> None:
         """Set a metalayer, which is made if it is new."""
-        self._handle.set_layer(VARIABLE, as_new_name(key, OURS), as_content(value))
+        self.update({key: value})
 
     def __delitem__(self, key: str | bytes) -> None:
         name = as_name(key)
         if name not in self:
             raise KeyError(name)
-        self._handle.delete_layer(name)
+        self._handle.set_layers(VARIABLE, [(name, None)])
+
+    def update(self, other: Any = (), /, **named: Any) -> None:
+        """Set several metalayers as one commit; none if one of them cannot be stored."""
+        given = dict(other, **named).items()
+        layers = {as_new_name(key, OURS): self._encode(value) for key, value in given}
+        self._handle.set_layers(VARIABLE, list(layers.items()))
+
+    def clear(self) -> None:
+        """Delete all metalayers that are the user's, as one commit."""
+        self._handle.set_layers(VARIABLE, [(name, None) for name in self])
+
+
+class ObjectLayers(VLMeta):
+    """The variable-length metalayers of an array as objects: `array.vlmeta.objects`.
+
+    python-blosc2 packs the values of its `vlmeta` by msgpack; these are the same ones: None, bool, int,
+    float, str, bytes, list, tuple and dict (with keys of str or bytes), within each other. NumPy's scalars
+    become Python's. Nothing that is stored can run code: other types of msgpack are refused.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> array = caterva.zeros((10, 10), 4, chunks=(5, 5))
+    >>> array.vlmeta.objects["peak"] = {"at": (3, 4), "height": 2.5}
+    >>> array.vlmeta.objects["peak"]
+    {'at': (3, 4), 'height': 2.5}
+    >>> len(array.vlmeta["peak"])
+    33
+    """
+
+    _encode = staticmethod(objects.pack)
+
+    def __getitem__(self, key: str | bytes) -> Any:
+        """Return the object in a metalayer; CorruptDataError or UnsupportedFormatError if there is none."""
+        return objects.unpack(super().__getitem__(key), f"metalayer {as_name(key)!r}")

@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from caterva import _core, handles
 from caterva.arguments import as_int
+from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
 from caterva.dtypes import Items, items_from, items_of
 from caterva.indexing import Selection, select, whole
 from caterva.info import Info, compressed_info
-from caterva.meta import Meta, VLMeta
+from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.plain import PlainArray, plain
 from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
@@ -52,6 +53,7 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
         self._items = items_from(handle.dtype, handle.itemsize)
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
+        self._max_bytes: int | None = None
 
     # ---------------------------------------------------------------- what it is
 
@@ -183,6 +185,16 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     def vlmeta(self) -> VLMeta:
         """The variable-length metalayers."""
         return VLMeta(self)
+
+    @property
+    def attrs(self) -> Attrs:
+        """The attributes: what a user says about the array."""
+        return Attrs(self)
+
+    @property
+    def max_bytes(self) -> int | None:
+        """What the file may make us allocate at once, as it was opened; None: the default."""
+        return self._max_bytes
 
     def __repr__(self) -> str:
         where = f", urlpath={self.urlpath!r}" if self.urlpath else ""
@@ -329,7 +341,11 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
 
     def _retyped(self, items: Items, storage: Storage) -> NDArray | PlainArray:
         array = as_items(self[...], items)
-        return plain(array, False) if storage.is_plain else NDArray(handles.stored(array, items, storage))
+        if storage.is_plain:
+            return plain(array, False)
+        names = (name for name in self._handle.layer_names(VARIABLE) if name != FILL)
+        layers = [(name, self._handle.layer(VARIABLE, name)) for name in names]
+        return NDArray(handles.stored(array, items, storage, layers))
 
     def squeeze(self) -> None:
         """Remove the axes of length 1, in place."""
@@ -348,9 +364,9 @@ class NDArray(_core.ArrayBase, metaclass=ABCMeta):
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
         if self.urlpath is None:
-            return _from_bytes, (self.to_bytes(), self._keeps())
+            return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, *self._place, self._keeps())
+        return _open, (os.path.abspath(self.urlpath), mode, *self._place, self.max_bytes, self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
@@ -374,11 +390,16 @@ def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
     return array
 
 
-def _from_bytes(frame: Any, keeps: dict[str, int]) -> NDArray:
-    return _keeping(NDArray(_core.ArrayHandle.from_bytes(frame)), keeps)
+def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDArray:
+    array = NDArray(_core.ArrayHandle.from_bytes(frame, max_bytes or 0))
+    array._max_bytes = max_bytes
+    return _keeping(array, keeps)
 
 
-def _open(path: str | bytes, mode: str | None, offset: int, mmap: bool, keeps: dict[str, int]) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset, mmap))
+def _open(
+    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, keeps: dict[str, int]
+) -> NDArray:
+    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes))
     array._place = (offset, mmap)
+    array._max_bytes = max_bytes
     return _keeping(array, keeps)

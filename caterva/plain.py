@@ -39,7 +39,7 @@ class PlainArray(np.ndarray):
     _is_opaque = False
 
     # What a compressed array has and this one has not.
-    chunks = blocks = meta = vlmeta = codec = filters = filtersmeta = urlpath = None
+    chunks = blocks = meta = vlmeta = attrs = max_bytes = codec = filters = filtersmeta = urlpath = None
     nchunks = chunksize = blocksize = 0
     cratio = clevel = nthreads = 1
     cache_bytes = 0

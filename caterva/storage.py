@@ -159,6 +159,11 @@ def as_cache_bytes(value: Any) -> int:
     return as_int(value, "cache_bytes", 0, MAX_ARRAY_BYTES)
 
 
+def as_max_bytes(value: Any) -> int | None:
+    """Return a limit of what a file may make us allocate, checked; None is the default."""
+    return None if value is None else as_int(value, "max_bytes", 1, MAX_ARRAY_BYTES)
+
+
 def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> Home:
     if path is not None:
         if memframe:

@@ -4,8 +4,10 @@ Data may be wrong where nothing in the format can tell; a crash, a hang, or anot
 flips run in a process of their own, with limits on time and memory: `python test_hostile.py KIND FOLDER`.
 """
 
+import ast
 import contextlib
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -26,6 +28,7 @@ DOCUMENTED = (
     cat.CorruptDataError,
     cat.UnsupportedFormatError,
     cat.CodecError,
+    cat.LimitError,
     cat.StorageError,
 )
 FLIPS = (0x01, 0x80, 0xFF)
@@ -253,6 +256,118 @@ def test_special_files_are_refused_without_waiting(tmp_path):
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         assert done.returncode == 1 and "Error" in done.stderr.splitlines()[-1]
+
+
+# ---------------------------------------------------------------- max_bytes
+
+
+def bomb(path: Path | None = None) -> bytes:
+    """A frame whose metalayer "zeros" has 32 bytes, and says that they stand for nearly 2 GiB."""
+    array = cat.asarray(np.arange(63, dtype="<i4"), chunks=(40,), blocks=(10,))
+    array.vlmeta["zeros"] = bytes(77_777)
+    array.vlmeta["note"] = b"abc"
+    frame = bytearray(array.to_bytes())
+    at = frame.index((77_777).to_bytes(4, "little"))
+    assert int.from_bytes(frame[at + 8 : at + 12], "little") == 32
+    frame[at : at + 4] = (2**31 - 33).to_bytes(4, "little")
+    if path:
+        path.write_bytes(frame)
+    return bytes(frame)
+
+
+def test_a_metalayer_of_32_bytes_cannot_ask_for_gigabytes(path):
+    bomb(path)
+    for array, limit in [
+        (cat.open(str(path)), 2**28),
+        (cat.open(str(path), mode="r", max_bytes=5000), 5000),
+        (cat.open(str(path), mmap=True, max_bytes=2**30), 2**30),
+        (cat.from_bytes(bomb()), 2**28),
+        (cat.from_bytes(bomb(), max_bytes=10_000), 10_000),
+    ]:
+        for read in (lambda a: a.vlmeta["zeros"], lambda a: dict(a.vlmeta), lambda a: a.copy()):
+            with pytest.raises(cat.LimitError, match=f'"zeros": content: 2147483615 bytes.* {limit}'):
+                read(array)
+        assert array.vlmeta["note"] == b"abc"
+        assert array[62] == 62
+    with pytest.raises(cat.LimitError, match=path.name):
+        cat.open(str(path)).vlmeta["zeros"]
+
+
+STORAGES = [{}, {"mode": "r"}, {"mmap": True}]
+
+
+@pytest.mark.parametrize("keywords", STORAGES, ids=str)
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_chunks_larger_than_max_bytes_are_not_read(contiguous, keywords, path):
+    if not contiguous and "mmap" in keywords:
+        pytest.skip("a directory cannot be mapped")
+    data = np.arange(20_000, dtype="<i4").reshape(100, 200)
+    cat.asarray(data, chunks=(50, 100), blocks=(25, 50), urlpath=str(path), contiguous=contiguous)
+    array = cat.open(str(path), max_bytes=20_000, **keywords)
+    assert array.max_bytes == 20_000
+    np.testing.assert_array_equal(np.asarray(array), data)
+    for array in [
+        cat.open(str(path), max_bytes=19_999, **keywords),
+        pickle.loads(pickle.dumps(cat.open(str(path), max_bytes=19_999, **keywords))),
+    ]:
+        assert array.shape == (100, 200)
+        for use in (lambda a: a[0, 0], lambda a: a[...], lambda a: a.copy(), lambda a: a.copy(chunks=(9, 9))):
+            with pytest.raises(cat.LimitError, match=r"20000 bytes \(max_bytes allows 19999"):
+                use(array)
+        with pytest.raises(cat.LimitError, match=path.name):
+            array[0, 0]
+
+
+def test_changes_of_chunks_larger_than_max_bytes_leave_the_array(path):
+    data = np.arange(20_000, dtype="<i4").reshape(100, 1, 200)
+    cat.asarray(data, chunks=(50, 1, 100), blocks=(25, 1, 50), urlpath=str(path))
+    before = support.snapshot(path)
+    array = cat.open(str(path), max_bytes=19_999)
+    for change in (lambda: array.__setitem__(0, 1), lambda: array.__setitem__(..., 1)):
+        with pytest.raises(cat.LimitError, match="20000"):
+            change()
+    assert support.snapshot(path) == before
+
+
+def test_an_index_larger_than_max_bytes_is_not_opened(path):
+    array = cat.zeros((100_000,), 1, chunks=(1,), blocks=(1,), urlpath=str(path))
+    array[5] = b"x"
+    cat.open(str(path), max_bytes=800_000)
+    for opening in (
+        lambda: cat.open(str(path), max_bytes=799_999),
+        lambda: cat.from_bytes(array.to_bytes(), max_bytes=799_999),
+    ):
+        with pytest.raises(cat.LimitError, match="chunk index: entries: 800000 bytes"):
+            opening()
+    with pytest.raises(cat.LimitError, match=f"{path.name}.*frame header"):
+        cat.open(str(path), max_bytes=10)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**63])
+def test_max_bytes_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match="max_bytes"):
+        cat.from_bytes(array_bytes(), max_bytes=value)
+    with pytest.raises(TypeError, match="max_bytes"):
+        cat.from_bytes(array_bytes(), max_bytes=float(value))
+
+
+# ---------------------------------------------------------------- code
+
+
+FORBIDDEN = {"eval", "exec", "compile", "__import__", "import_module", "system", "popen", "Unpickler"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "importlib", "runpy", "subprocess", "ctypes", "code"}
+
+
+@pytest.mark.parametrize("path", sorted(Path(cat.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_no_module_can_run_what_is_stored(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            is_regex = ast.unparse(node.func) == "re.compile"
+            assert name not in FORBIDDEN or is_regex, f"{path.name}:{node.lineno}: {name}"
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            assert not FORBIDDEN_MODULES & {name.partition(".")[0] for name in names}, f"{path.name}: {names}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-enum { CHUNKS_MAX = 8, CONTENT_MAX = 1 << 18, LAYERS_MAX = 32 };
+enum { CHUNKS_MAX = 8, CONTENT_MAX = 1 << 18, LAYERS_MAX = 32, LIMIT = 1 << 10 };
 
 typedef struct input {
     const uint8_t *bytes;
@@ -127,6 +127,35 @@ static void change(blosc2_schunk *schunk, bool readable)
     free(content);
 }
 
+/** What a limit lets through is within it, and is what there is without one. */
+static void check_limit(const blosc2_schunk *schunk, const uint8_t *data, size_t size)
+{
+    const blosc2_origin origin = {.bytes = data, .size = (int64_t)size, .max_bytes = LIMIT};
+    blosc2_schunk *limited;
+    if (blosc2_schunk_open_origin(&origin, &limited) < 0) return;
+    int layers = blosc2_schunk_layer_count(limited, BLOSC2_LAYER_VARIABLE);
+    MUST(layers == blosc2_schunk_layer_count(schunk, BLOSC2_LAYER_VARIABLE));
+    for (int i = 0; i < layers && i < LAYERS_MAX; i++) {
+        uint8_t *content;
+        int32_t bytes;
+        if (blosc2_schunk_layer_content(limited, BLOSC2_LAYER_VARIABLE, i, &content, &bytes) < 0) continue;
+        MUST(bytes <= LIMIT);
+        blosc2_bytes_free(content);
+    }
+    int64_t count = blosc2_schunk_chunk_count(limited);
+    MUST(count == blosc2_schunk_chunk_count(schunk));
+    for (int64_t i = 0; i < count && i < CHUNKS_MAX; i++) {
+        int32_t bytes, nbytes;
+        uint8_t *content = read_chunk(limited, i, &bytes);
+        if (!content) continue;
+        uint8_t *same = read_chunk(schunk, i, &nbytes);
+        MUST(bytes <= LIMIT && same && nbytes == bytes && memcmp(content, same, (size_t)bytes) == 0);
+        free(same);
+        free(content);
+    }
+    blosc2_schunk_free(limited);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     input from = {data, size};
@@ -137,6 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status < 0) return 0;
     read_layers(schunk, BLOSC2_LAYER_FIXED);
     read_layers(schunk, BLOSC2_LAYER_VARIABLE);
+    check_limit(schunk, data, size);
     change(schunk, read_chunks(schunk, source));
     blosc2_schunk_free(source);
     blosc2_schunk_free(schunk);

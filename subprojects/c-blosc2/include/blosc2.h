@@ -51,6 +51,7 @@ typedef enum blosc2_status {
     BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
     BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
     BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
+    BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -80,6 +81,10 @@ BLOSC2_API const char *blosc2_last_path(void);
 #define BLOSC2_CHUNK_OVERHEAD  32 /* a chunk never needs more than its content and this */
 #define BLOSC2_MAX_METALAYERS  16
 #define BLOSC2_MAX_NAME_BYTES  31
+
+/* Largest content of a metalayer unless the caller allows another: in the trailer 32 bytes can declare 2 GiB.
+ */
+#define BLOSC2_LAYER_BYTES (256 << 20)
 
 /** Codec ids of frame headers (the chunk header has *formats*). */
 typedef enum blosc2_codec {
@@ -349,6 +354,32 @@ typedef enum blosc2_mode {
     BLOSC2_READ_MAPPED = 2,
 } blosc2_mode;
 
+/**
+ * Read `bytes` bytes at `position` into `out`; return 0, or anything else for a failure (blosc2_fail() may be
+ * called for its message). Can be called from several threads at once.
+ */
+typedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position);
+
+/** A frame to open: at a path, in memory, or behind a callback. `{0}` and one of the three is a good start.
+ */
+typedef struct blosc2_origin {
+    const char *path;     /**< a file (contiguous frame) or a directory (sparse frame) */
+    int64_t offset;       /**< where in the file the frame starts; not 0: for reading only */
+    blosc2_mode mode;     /**< of a path */
+    const void *bytes;    /**< a contiguous frame in memory, which is copied */
+    blosc2_read_fn *read; /**< reads a contiguous frame, for reading only */
+    void *context;        /**< of `read` */
+    int64_t size;         /**< bytes of the frame, but at a path */
+    int64_t max_bytes;    /**< blosc2_schunk_set_max_bytes(), from the first allocation on */
+} blosc2_origin;
+
+/**
+ * Open a frame. Takes memory in proportion to what is stored, and no piece of it above `max_bytes`.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_IO,
+ *         BLOSC2_E_NOT_FOUND, BLOSC2_E_LIMIT, BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out);
+
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
 BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
@@ -356,15 +387,20 @@ BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode 
 /** Open a contiguous frame of exactly `size` bytes; they are copied. */
 BLOSC2_API int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out);
 
-/**
- * Read `bytes` bytes at `position` into `out`; return 0, or anything else for a failure (blosc2_fail() may be
- * called for its message). Can be called from several threads at once.
- */
-typedef int blosc2_read_fn(void *context, void *out, size_t bytes, int64_t position);
-
 /** Open, for reading only, a contiguous frame of `size` bytes that a callback reads. */
 BLOSC2_API int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size,
                                          blosc2_schunk **out);
+
+/**
+ * Limit what the bytes of the frame may make this process allocate at once: for a chunk, its index, a
+ * metalayer's content. What is larger fails with BLOSC2_E_LIMIT, before memory is taken.
+ *
+ * @param max_bytes  >= 1; or 0, the default: what the format allows, but BLOSC2_LAYER_BYTES for a metalayer.
+ */
+BLOSC2_API void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_bytes);
+
+/** BLOSC2_E_LIMIT if `bytes` bytes for `what` are more than the limit allows, else BLOSC2_OK. */
+BLOSC2_API int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes);
 
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);

@@ -68,7 +68,8 @@ typedef struct caterva_options {
  */
 CATERVA_API int caterva_array_create(const caterva_options *options, caterva_array **out);
 
-/** Open a frame with a "b2nd" or "caterva" metalayer ("b2nd" wins). Arguments: blosc2_schunk_open(). */
+/** Open a frame with a "b2nd" or "caterva" metalayer ("b2nd" wins). Failures: blosc2_schunk_open_origin(). */
+CATERVA_API int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out);
 CATERVA_API int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out);
 CATERVA_API int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out);
 CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size,
@@ -173,7 +174,14 @@ CATERVA_API void caterva_names_free(caterva_name *names);
 CATERVA_API int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char *name,
                                     uint8_t **content, int32_t *content_bytes);
 
-/** blosc2_schunk_set_layer() and _delete_layer() under the lock, as one change unless one is open. */
+/**
+ * blosc2_schunk_set_layer(), or for a content that is NULL blosc2_schunk_delete_layer(), of `count` layers
+ * under the lock: one change, unless one is open, which then can only be rolled back if this fails half-way.
+ */
+CATERVA_API int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind,
+                                         const blosc2_metalayer *layers, int count);
+
+/** The same for one layer. */
 CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
                                         const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);

@@ -27,6 +27,18 @@ void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geomet
     cat_cache_reset(&array->cache, array->cache.bytes, array->layout.block_bytes);
 }
 
+int cat_array_fail_within(const caterva_array *array, int status)
+{
+    const char *path = blosc2_schunk_path(array->schunk);
+    return path[0] ? blosc2_fail_within(status, "%s", path) : status;
+}
+
+int cat_array_check_chunks(const caterva_array *array)
+{
+    int status = blosc2_schunk_check_bytes(array->schunk, "chunks", array->layout.chunk_bytes);
+    return status < 0 ? cat_array_fail_within(array, status) : status;
+}
+
 static int create_locks(caterva_array *array)
 {
     int status = blosc2_lock_create(&array->lock);
@@ -314,9 +326,10 @@ static int array_from_schunk(blosc2_schunk *schunk, caterva_array **out)
     return status;
 }
 
-/** Make an array of what a blosc2 function opened, or release it. */
-static int adopt(int status, blosc2_schunk *schunk, caterva_array **out)
+int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out)
 {
+    blosc2_schunk *schunk;
+    int status = blosc2_schunk_open_origin(origin, &schunk);
     if (status < 0) return status;
     status = array_from_schunk(schunk, out);
     if (status == BLOSC2_OK) return BLOSC2_OK;
@@ -328,23 +341,20 @@ static int adopt(int status, blosc2_schunk *schunk, caterva_array **out)
 
 int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out)
 {
-    blosc2_schunk *schunk = NULL;
-    int status = blosc2_schunk_open(path, offset, mode, &schunk);
-    return adopt(status, schunk, out);
+    const blosc2_origin origin = {.path = path, .offset = offset, .mode = mode};
+    return caterva_array_open_origin(&origin, out);
 }
 
 int caterva_array_from_bytes(const void *bytes, size_t size, caterva_array **out)
 {
-    blosc2_schunk *schunk = NULL;
-    int status = blosc2_schunk_from_bytes(bytes, size, &schunk);
-    return adopt(status, schunk, out);
+    const blosc2_origin origin = {.bytes = bytes, .size = (int64_t)size};
+    return caterva_array_open_origin(&origin, out);
 }
 
 int caterva_array_open_source(blosc2_read_fn *read, void *context, int64_t size, caterva_array **out)
 {
-    blosc2_schunk *schunk = NULL;
-    int status = blosc2_schunk_open_source(read, context, size, &schunk);
-    return adopt(status, schunk, out);
+    const blosc2_origin origin = {.read = read, .context = context, .size = size};
+    return caterva_array_open_origin(&origin, out);
 }
 
 /* ------------------------------------------------------------------ describing */

@@ -274,7 +274,8 @@ static int squeeze_chunk(squeeze_job *job, int64_t number)
 
 static int prepare_worker(squeeze_job *job, cat_crew *crew)
 {
-    int status = cat_crew_get(crew, 0, &job->worker);
+    int status = cat_array_check_chunks(job->array);
+    if (status == BLOSC2_OK) status = cat_crew_get(crew, 0, &job->worker);
     if (status == BLOSC2_OK) {
         status = cat_worker_need_builder(job->worker, blosc2_schunk_cparams(job->array->schunk));
     }

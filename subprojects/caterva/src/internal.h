@@ -37,6 +37,12 @@ static inline int cat_array_threads(const caterva_array *array)
 /** Take a checked geometry: array.c. */
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry);
 
+/** Put the path of an array that has one before the message of a failure; returns `status`: array.c. */
+int cat_array_fail_within(const caterva_array *array, int status);
+
+/** BLOSC2_E_LIMIT if chunks are larger than a file may make them: before scratch is taken for one. */
+int cat_array_check_chunks(const caterva_array *array);
+
 /* ------------------------------------------------------------------ changes: change.c */
 
 /** Who ends the change that a call works in. */

@@ -32,7 +32,7 @@ int caterva_array_layer(caterva_array *array, blosc2_layer_kind kind, const char
     int status = index < 0 ? blosc2_fail(BLOSC2_E_NOT_FOUND, "metalayer \"%s\": not there", name)
                            : blosc2_schunk_layer_content(array->schunk, kind, index, content, content_bytes);
     blosc2_lock_release(array->lock);
-    return status;
+    return status < 0 ? cat_array_fail_within(array, status) : status;
 }
 
 /** Layers that the array keeps itself would tell lies if set from outside. */
@@ -42,32 +42,39 @@ static int check_name(blosc2_layer_kind kind, const char *name)
     return own ? blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: \"%s\" is the array's own", name) : BLOSC2_OK;
 }
 
-int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer)
+static int set_or_delete(blosc2_schunk *schunk, blosc2_layer_kind kind, const blosc2_metalayer *layer)
+{
+    if (layer->content) return blosc2_schunk_set_layer(schunk, kind, layer);
+    if (kind == BLOSC2_LAYER_VARIABLE) return blosc2_schunk_delete_layer(schunk, layer->name);
+    return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer \"%s\": fixed ones cannot be deleted", layer->name);
+}
+
+int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layers,
+                             int count)
 {
     cat_change change;
-    int status = check_name(kind, layer->name);
-    if (status < 0) return status;
+    int status = BLOSC2_OK, done = 0;
+    for (int i = 0; i < count && status == BLOSC2_OK; i++) status = check_name(kind, layers[i].name);
+    if (status < 0 || count == 0) return status;
     blosc2_lock_own(array->lock);
     status = cat_change_enter(array, &change);
     if (status == BLOSC2_OK) {
-        status = blosc2_schunk_set_layer(array->schunk, kind, layer);
-        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+        while (done < count && status == BLOSC2_OK)
+            status = set_or_delete(array->schunk, kind, &layers[done++]);
+        /* A failure of the first one has left a caller's change as it was. */
+        if (change == CAT_CHANGE_OURS || done > 1) status = cat_change_leave(array, change, status);
     }
     blosc2_lock_release(array->lock);
     return status;
 }
 
+int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layer)
+{
+    return caterva_array_set_layers(array, kind, layer, 1);
+}
+
 int caterva_array_delete_layer(caterva_array *array, const char *name)
 {
-    cat_change change;
-    int status = check_name(BLOSC2_LAYER_VARIABLE, name);
-    if (status < 0) return status;
-    blosc2_lock_own(array->lock);
-    status = cat_change_enter(array, &change);
-    if (status == BLOSC2_OK) {
-        status = blosc2_schunk_delete_layer(array->schunk, name);
-        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
-    }
-    blosc2_lock_release(array->lock);
-    return status;
+    const blosc2_metalayer layer = {.name = name};
+    return caterva_array_set_layers(array, BLOSC2_LAYER_VARIABLE, &layer, 1);
 }

@@ -212,6 +212,8 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
 {
     const cat_layout *layout = &array->layout;
     if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
+    int status = cat_array_check_chunks(array);
+    if (status < 0) return status;
     read_job job = {.array = array, .out = out, .crew = {.pool = &array->workers}};
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.out += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
@@ -224,7 +226,7 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     int64_t pieces = threads > 1 ? PIECES_PER_THREAD * (int64_t)threads : 1;
     job.slices = job.chunks.count < pieces ? cat_ceil_div(pieces, job.chunks.count) : 1;
     job.slices = cat_min_i64(job.slices, layout->block_count);
-    int status = blosc2_parallel_for(threads, job.chunks.count * job.slices, read_piece_of, &job);
+    status = blosc2_parallel_for(threads, job.chunks.count * job.slices, read_piece_of, &job);
     cat_crew_dismiss(&job.crew);
     return status;
 }

@@ -252,6 +252,8 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
 {
     const cat_layout *layout = &array->layout;
     if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
+    int status = cat_array_check_chunks(array);
+    if (status < 0) return status;
     write_job job = {.array = array, .in = in, .crew = {.pool = &array->workers}};
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.in += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
@@ -259,7 +261,7 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
     bool is_shared = job.chunks.count < threads;
     job.slices = is_shared ? cat_min_i64(threads, layout->block_count) : 1;
-    int status = is_shared ? BLOSC2_OK : blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
+    status = is_shared ? BLOSC2_OK : blosc2_parallel_for(threads, job.chunks.count, write_chunk, &job);
     for (int64_t n = 0; is_shared && n < job.chunks.count && status == BLOSC2_OK; n++)
         status = write_together(&job, n);
     cat_crew_dismiss(&job.crew);

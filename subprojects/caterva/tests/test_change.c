@@ -196,6 +196,37 @@ static void layers_are_set_and_deleted(blosc2_home home)
     model_free(&m);
 }
 
+static void several_layers_are_set_as_one_change(void)
+{
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 1, .shape = {9}, .chunks = {4}, .blocks = {2}},
+        .cparams = blosc2_cparams_default(1),
+        .threads = 1};
+    model m = model_filled(&options);
+    const blosc2_schunk *schunk = caterva_array_schunk(m.array);
+    const uint8_t *content = (const uint8_t *)"abc";
+    const blosc2_metalayer both[] = {{"a", content, 3}, {"b", content, 0}};
+    const blosc2_metalayer half[] = {{"c", content, 3}, {.name = "absent"}};
+    const blosc2_metalayer gone[] = {{.name = "a"}, {"b", content, 2}};
+    CHECK_OK(caterva_array_set_layers(m.array, BLOSC2_LAYER_VARIABLE, both, 2));
+    CHECK(blosc2_schunk_layer_count(schunk, BLOSC2_LAYER_VARIABLE) == 2);
+    CHECK(caterva_array_set_layers(m.array, BLOSC2_LAYER_VARIABLE, half, 2) == BLOSC2_E_NOT_FOUND);
+    CHECK(blosc2_schunk_layer_count(schunk, BLOSC2_LAYER_VARIABLE) == 2);
+    CHECK(caterva_array_set_layers(m.array, BLOSC2_LAYER_FIXED, gone, 1) == BLOSC2_E_ARGUMENT);
+    CHECK_OK(caterva_array_set_layers(m.array, BLOSC2_LAYER_VARIABLE, gone, 2));
+    CHECK(blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_VARIABLE, "a") < 0);
+    /* Of a caller's change half-done work cannot be committed; work that failed at once can. */
+    CHECK_OK(caterva_array_begin(m.array));
+    CHECK(caterva_array_set_layers(m.array, BLOSC2_LAYER_VARIABLE, half + 1, 1) == BLOSC2_E_NOT_FOUND);
+    CHECK_OK(caterva_array_commit(m.array));
+    CHECK_OK(caterva_array_begin(m.array));
+    CHECK(caterva_array_set_layers(m.array, BLOSC2_LAYER_VARIABLE, half, 2) == BLOSC2_E_NOT_FOUND);
+    CHECK(caterva_array_commit(m.array) == BLOSC2_E_ARGUMENT);
+    CHECK(blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_VARIABLE, "c") < 0);
+    CHECK(array_is_right(&m, m.array));
+    model_free(&m);
+}
+
 static void users_get_fourteen_layers(void)
 {
     blosc2_metalayer layers[16];
@@ -251,6 +282,7 @@ int main(void)
 #ifndef _WIN32
     a_full_disk_leaves_the_array();
 #endif
+    several_layers_are_set_as_one_change();
     users_get_fourteen_layers();
     read_only_arrays_refuse_writes();
     scratch_remove(directory);

@@ -147,6 +147,35 @@ static void every_flip_of_a_frame_is_survived(void)
     model_free(&m);
 }
 
+static void chunks_larger_than_the_limit_are_not_read(void)
+{
+    enum { CHUNK_BYTES = 60 * 60 * 4 }; /* more than header, index and trailer have */
+    static uint8_t items[100 * 110 * 4];
+    caterva_options options = {
+        .geometry = {.ndim = 2, .item_bytes = 4, .shape = {100, 110}, .chunks = {50, 40}, .blocks = {20, 30}},
+        .cparams = blosc2_cparams_default(4),
+        .threads = 2};
+    model m = model_filled(&options);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    CHECK_OK(caterva_array_to_bytes(m.array, &bytes, &size));
+    caterva_selection all = whole(&options.geometry);
+    int64_t strides[2] = {110 * 4, 4};
+    for (int over = 0; over < 2; over++) {
+        blosc2_origin origin = {.bytes = bytes, .size = (int64_t)size, .max_bytes = CHUNK_BYTES - over};
+        int expected = over ? BLOSC2_E_LIMIT : BLOSC2_OK;
+        caterva_array *array = NULL;
+        CHECK_OK(caterva_array_open_origin(&origin, &array));
+        CHECK(caterva_array_read(need(array), &all, items, strides) == expected);
+        CHECK(!over || strstr(blosc2_last_error(), "chunks: 14400 bytes (max_bytes allows 14399)"));
+        CHECK(caterva_array_write(array, &all, items, strides) == expected);
+        CHECK(over || array_is_right(&m, array));
+        caterva_array_free(array);
+    }
+    blosc2_bytes_free(bytes);
+    model_free(&m);
+}
+
 /* ------------------------------------------------------------------ chunks of other blocks */
 
 /** Byte of item `item` of the extended chunk, by its place in the chunk. */
@@ -265,6 +294,7 @@ int main(void)
     frames_that_agree_are_opened();
     frames_that_disagree_are_refused();
     every_flip_of_a_frame_is_survived();
+    chunks_larger_than_the_limit_are_not_read();
     static const int32_t sizes[] = {24, 4, 8, 12, 36, 40, 48, 100, 144};
     for (int i = 0; i < 9; i++) blocks_are_those_of_the_metalayer(sizes[i]);
     special_chunks_of_other_blocks_are_filled();

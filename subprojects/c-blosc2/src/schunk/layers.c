@@ -20,8 +20,20 @@ const char *blosc2_schunk_layer_name(const blosc2_schunk *schunk, blosc2_layer_k
     return layers_of(schunk, kind)->items[index].name;
 }
 
-static int copy_content(const b2_layer *layer, uint8_t **content, int32_t *content_bytes)
+/* The default is for metalayers alone: nothing else grows so far beyond what it has in the file. */
+static int check_content_bytes(const blosc2_schunk *schunk, int32_t bytes)
 {
+    if (schunk->max_bytes > 0 || bytes <= BLOSC2_LAYER_BYTES)
+        return blosc2_schunk_check_bytes(schunk, "content", bytes);
+    return blosc2_fail(BLOSC2_E_LIMIT, "content: %d bytes (max_bytes allows %d, by default)", bytes,
+                       BLOSC2_LAYER_BYTES);
+}
+
+static int copy_content(const blosc2_schunk *schunk, const b2_layer *layer, uint8_t **content,
+                        int32_t *content_bytes)
+{
+    int status = check_content_bytes(schunk, layer->content_bytes);
+    if (status < 0) return status;
     uint8_t *copy = b2_malloc((size_t)layer->content_bytes);
     if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %d bytes", layer->content_bytes);
     if (layer->content_bytes) memcpy(copy, layer->content, (size_t)layer->content_bytes);
@@ -31,12 +43,14 @@ static int copy_content(const b2_layer *layer, uint8_t **content, int32_t *conte
 }
 
 /* frame-format.md 2: contents in the trailer are chunks. */
-static int decode_content(const b2_layer *layer, uint8_t **content, int32_t *content_bytes)
+static int decode_content(const blosc2_schunk *schunk, const b2_layer *layer, uint8_t **content,
+                          int32_t *content_bytes)
 {
     blosc2_view view;
     blosc2_workspace *workspace;
     int status =
         blosc2_view_init(&view, layer->content, (size_t)layer->content_bytes, 0, BLOSC2_MAX_CHUNK_BYTES);
+    if (status == BLOSC2_OK) status = check_content_bytes(schunk, view.nbytes);
     if (status == BLOSC2_OK) status = blosc2_workspace_create(&workspace);
     if (status < 0) return status;
     uint8_t *copy = b2_malloc((size_t)view.nbytes);
@@ -56,8 +70,8 @@ int blosc2_schunk_layer_content(const blosc2_schunk *schunk, blosc2_layer_kind k
                                 uint8_t **content, int32_t *content_bytes)
 {
     const b2_layer *layer = &layers_of(schunk, kind)->items[index];
-    int status = kind == BLOSC2_LAYER_FIXED ? copy_content(layer, content, content_bytes)
-                                            : decode_content(layer, content, content_bytes);
+    int status = kind == BLOSC2_LAYER_FIXED ? copy_content(schunk, layer, content, content_bytes)
+                                            : decode_content(schunk, layer, content, content_bytes);
     return status < 0 ? blosc2_fail_within(status, "metalayer \"%s\"", layer->name) : status;
 }
 
@@ -77,6 +91,9 @@ static int set_fixed(blosc2_schunk *schunk, const blosc2_metalayer *layer)
 static int set_variable(blosc2_schunk *schunk, const blosc2_metalayer *layer)
 {
     b2_layers *layers = &schunk->variable;
+    int status = check_content_bytes(schunk, layer->content_bytes); /* what is stored can be read again */
+    if (status < 0)
+        return blosc2_fail_within(BLOSC2_E_ARGUMENT, "variable-length metalayer \"%s\"", layer->name);
     if (b2_layers_find(layers, layer->name) < 0 && layers->count >= BLOSC2_MAX_METALAYERS)
         return blosc2_fail(BLOSC2_E_ARGUMENT,
                            "variable-length metalayers: %d are there (expected at most %d)", layers->count,
@@ -85,8 +102,8 @@ static int set_variable(blosc2_schunk *schunk, const blosc2_metalayer *layer)
     cparams.filters[BLOSC2_MAX_FILTERS - 1] = BLOSC2_NOFILTER;
     b2_buffer chunk = {0};
     int64_t used = 0;
-    int status = b2_encode_chunk(&cparams, layer->content, layer->content_bytes, LAYER_BLOCK_BYTES, &chunk,
-                                 &used, schunk->workspace);
+    status = b2_encode_chunk(&cparams, layer->content, layer->content_bytes, LAYER_BLOCK_BYTES, &chunk, &used,
+                             schunk->workspace);
     if (status == BLOSC2_OK) status = b2_layers_set(layers, layer->name, chunk.bytes, (int32_t)used);
     b2_buffer_free(&chunk);
     return status;

@@ -31,12 +31,14 @@ static int read_at(const frame_file *frame, void *out, int64_t bytes, int64_t po
     return frame->io->read(frame->io->context, frame->file, out, (size_t)bytes, frame->offset + position);
 }
 
-static int read_header(frame_file *frame, b2_frame_type type, b2_layers *fixed)
+static int read_header(frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
 {
     uint8_t head[B2_FRAME_HEADER_MIN];
     int64_t bytes = b2_min_i64(frame->available, sizeof head);
     int status = read_at(frame, head, bytes, 0);
     if (status == BLOSC2_OK) status = b2_frame_header_parse(head, frame->available, type, &frame->header);
+    if (status == BLOSC2_OK)
+        status = blosc2_schunk_check_bytes(schunk, "frame header", frame->header.header_bytes);
     if (status == BLOSC2_OK)
         status = b2_buffer_reserve(&frame->header_bytes, (size_t)frame->header.header_bytes);
     if (status < 0) return status;
@@ -44,7 +46,7 @@ static int read_header(frame_file *frame, b2_frame_type type, b2_layers *fixed)
     memcpy(whole, head, sizeof head); /* each byte is read once: another writer may be at work */
     status =
         read_at(frame, whole + sizeof head, frame->header.header_bytes - (int64_t)sizeof head, sizeof head);
-    return status < 0 ? status : b2_frame_header_layers(whole, &frame->header, fixed);
+    return status < 0 ? status : b2_frame_header_layers(whole, &frame->header, &schunk->fixed);
 }
 
 /* Contents stay encoded, so that opening never takes more memory than the file is long. */
@@ -111,7 +113,7 @@ static int check_entries(const b2_frame_header *header, const b2_index *index)
 }
 
 /* A repeated-value index of special chunks, of any length, stays one entry. */
-static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace *workspace)
+static int unpack_index(const blosc2_view *view, blosc2_schunk *schunk)
 {
     b2_index index = {.count = view->nbytes / 8};
     int status = BLOSC2_OK;
@@ -124,23 +126,25 @@ static int unpack_index(const blosc2_view *view, b2_index *out, blosc2_workspace
         if (view->nbytes > INDEX_BYTES_FREE + INDEX_RATIO_MAX * (int64_t)view->cbytes)
             return blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes of entries in %d bytes", view->nbytes,
                                view->cbytes);
+        status = blosc2_schunk_check_bytes(schunk, "entries", view->nbytes);
+        if (status < 0) return status;
         index.entries = b2_malloc((size_t)view->nbytes);
         if (!index.entries)
             return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %d bytes", view->nbytes);
-        status = blosc2_view_decode(view, index.entries, workspace);
+        status = blosc2_view_decode(view, index.entries, schunk->workspace);
         for (int64_t i = 0; i < index.count && status == BLOSC2_OK; i++)
             index.entries[i] = b2_load_le_i64((const uint8_t *)&index.entries[i]);
     }
     if (status < 0)
         b2_index_free(&index);
     else
-        *out = index;
+        schunk->index = index;
     return status;
 }
 
 /* @param bytes  From the start of the index chunk to the trailer. */
-static int decode_index(const b2_frame_header *header, const uint8_t *bytes, int64_t available, b2_index *out,
-                        blosc2_workspace *workspace)
+static int decode_index(const b2_frame_header *header, const uint8_t *bytes, int64_t available,
+                        blosc2_schunk *schunk)
 {
     int64_t count = b2_frame_chunk_count(header);
     blosc2_view view;
@@ -148,9 +152,9 @@ static int decode_index(const b2_frame_header *header, const uint8_t *bytes, int
     if (status == BLOSC2_OK &&
         (view.nbytes % 8 || view.nbytes == 0 || (count >= 0 && view.nbytes != 8 * count)))
         status = blosc2_fail(BLOSC2_E_CORRUPT, "%d bytes for %lld chunks", view.nbytes, (long long)count);
-    if (status == BLOSC2_OK) status = unpack_index(&view, out, workspace);
+    if (status == BLOSC2_OK) status = unpack_index(&view, schunk);
     if (status < 0) return blosc2_fail_within(status, "chunk index");
-    return check_entries(header, out);
+    return check_entries(header, &schunk->index);
 }
 
 static int read_tail(frame_file *frame, blosc2_schunk *schunk)
@@ -168,10 +172,11 @@ static int read_tail(frame_file *frame, blosc2_schunk *schunk)
     if ((uint64_t)bytes > SIZE_MAX / 2) /* in 32 bits */
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %lld bytes", (long long)bytes);
     b2_buffer buffer = {0};
-    status = b2_buffer_reserve(&buffer, (size_t)bytes);
+    status = blosc2_schunk_check_bytes(schunk, "chunk index and trailer", bytes);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&buffer, (size_t)bytes);
     if (status == BLOSC2_OK) status = read_at(frame, buffer.bytes, bytes, start);
     if (status == BLOSC2_OK && header->nbytes > 0)
-        status = decode_index(header, buffer.bytes, trailer_start - start, &schunk->index, schunk->workspace);
+        status = decode_index(header, buffer.bytes, trailer_start - start, schunk);
     if (status == BLOSC2_OK)
         status = b2_frame_trailer_parse(buffer.bytes + (trailer_start - start),
                                         header->frame_bytes - trailer_start, &schunk->variable);
@@ -226,7 +231,7 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
         return blosc2_fail(BLOSC2_E_CORRUPT, "frame at offset %lld of a file of %lld bytes",
                            (long long)frame->offset, (long long)size);
     frame->available = size - frame->offset;
-    status = read_header(frame, type, &schunk->fixed);
+    status = read_header(frame, type, schunk);
     schunk->committed = true;
     if (status == BLOSC2_OK) {
         take_header(schunk, &frame->header);
@@ -302,30 +307,31 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
 
-int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out)
+static int open_at_path(const blosc2_origin *origin, blosc2_schunk **out)
 {
-    if (offset < 0 || (offset > 0 && mode == BLOSC2_UPDATE))
+    if (origin->offset < 0 || (origin->offset > 0 && origin->mode == BLOSC2_UPDATE))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
-                           (long long)offset);
+                           (long long)origin->offset);
     blosc2_schunk *schunk;
-    int status = b2_schunk_new(BLOSC2_HOME_FILE, path, &schunk);
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &schunk);
     if (status < 0) return status;
-    schunk->mode = mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
-    if (mode == BLOSC2_READ_MAPPED) {
+    schunk->max_bytes = origin->max_bytes;
+    schunk->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
+    if (origin->mode == BLOSC2_READ_MAPPED) {
         b2_io_mapped(&schunk->mapped_io);
         schunk->io = &schunk->mapped_io;
     }
-    status = open_path(schunk, offset);
+    status = open_path(schunk, origin->offset);
     if (status < 0) {
         blosc2_schunk_free(schunk);
-        return blosc2_last_os_error() ? status : blosc2_fail_within(status, "%s", path);
+        return blosc2_last_os_error() ? status : blosc2_fail_within(status, "%s", origin->path);
     }
     *out = schunk;
     return BLOSC2_OK;
 }
 
-/* A frame in `io`, of exactly `size` bytes; `io` passes to the super-chunk. */
-static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_mode mode,
+/* The frame of `origin`, which is in `io`, all of it; `io` passes to the super-chunk. */
+static int open_whole(const blosc2_origin *origin, b2_io *io, void (*free_io)(b2_io *), blosc2_mode mode,
                       blosc2_schunk **out)
 {
     blosc2_schunk *schunk;
@@ -336,13 +342,14 @@ static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_
     }
     schunk->own_io = io;
     schunk->free_own_io = free_io;
+    schunk->max_bytes = origin->max_bytes;
     schunk->mode = mode;
     frame_file frame = {.io = io};
     status = io->open(io->context, NULL, mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE, &frame.file);
     if (status == BLOSC2_OK) status = open_contiguous(&frame, schunk);
-    if (status == BLOSC2_OK && frame.header.frame_bytes != size)
+    if (status == BLOSC2_OK && frame.header.frame_bytes != origin->size)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "frame: frame_len %lld in %lld bytes",
-                             (long long)frame.header.frame_bytes, (long long)size);
+                             (long long)frame.header.frame_bytes, (long long)origin->size);
     if (status < 0)
         blosc2_schunk_free(schunk);
     else
@@ -350,7 +357,7 @@ static int open_whole(b2_io *io, void (*free_io)(b2_io *), int64_t size, blosc2_
     return status;
 }
 
-int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out)
+static int open_in_memory(const blosc2_origin *origin, blosc2_schunk **out)
 {
     b2_io *io;
     int status = b2_io_memory_create(&io);
@@ -358,20 +365,44 @@ int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out
     b2_file *file;
     status = io->open(io->context, NULL, B2_OPEN_NEW, &file);
     if (status == BLOSC2_OK) {
-        status = io->write(io->context, file, bytes, size, 0);
+        status = io->write(io->context, file, origin->bytes, (size_t)origin->size, 0);
         io->close(io->context, file);
     }
     if (status < 0) {
         b2_io_memory_free(io);
         return status;
     }
-    return open_whole(io, b2_io_memory_free, (int64_t)size, BLOSC2_UPDATE, out);
+    return open_whole(origin, io, b2_io_memory_free, BLOSC2_UPDATE, out);
+}
+
+static int open_behind_callback(const blosc2_origin *origin, blosc2_schunk **out)
+{
+    b2_io *io;
+    int status = b2_io_source_create(origin->read, origin->context, origin->size, &io);
+    if (status < 0) return status;
+    return open_whole(origin, io, b2_io_source_free, BLOSC2_READ, out);
+}
+
+int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out)
+{
+    if (origin->path) return open_at_path(origin, out);
+    return origin->read ? open_behind_callback(origin, out) : open_in_memory(origin, out);
+}
+
+int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out)
+{
+    const blosc2_origin origin = {.path = path, .offset = offset, .mode = mode};
+    return blosc2_schunk_open_origin(&origin, out);
+}
+
+int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out)
+{
+    const blosc2_origin origin = {.bytes = bytes, .size = (int64_t)size};
+    return blosc2_schunk_open_origin(&origin, out);
 }
 
 int blosc2_schunk_open_source(blosc2_read_fn *read, void *context, int64_t size, blosc2_schunk **out)
 {
-    b2_io *io;
-    int status = b2_io_source_create(read, context, size, &io);
-    if (status < 0) return status;
-    return open_whole(io, b2_io_source_free, size, BLOSC2_READ, out);
+    const blosc2_origin origin = {.read = read, .context = context, .size = size};
+    return blosc2_schunk_open_origin(&origin, out);
 }

@@ -39,7 +39,9 @@ static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entr
                         blosc2_workspace *workspace, blosc2_view *view)
 {
     int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
-    int status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
+    int status = blosc2_schunk_check_bytes(schunk, "content", nbytes);
+    if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)chunk);
+    status = b2_buffer_reserve(&workspace->chunk, BLOSC2_CHUNK_OVERHEAD);
     if (status < 0) return status;
     int32_t block_bytes = schunk->block_bytes > 0 ? schunk->block_bytes : nbytes;
     status = blosc2_special_chunk(b2_index_special_kind(entry), schunk->cparams.item_bytes, nbytes,
@@ -172,6 +174,9 @@ static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *wo
     fetch->have = want;
     blosc2_view head;
     status = b2_header_parse(fetch->bytes, (size_t)want, fetch->room, &head);
+    if (status == BLOSC2_OK) status = blosc2_schunk_check_bytes(fetch->schunk, "content", head.nbytes);
+    if (status == BLOSC2_OK)
+        status = blosc2_schunk_check_bytes(fetch->schunk, "stored", head.cbytes - BLOSC2_CHUNK_OVERHEAD);
     if (status < 0) return status;
     status = b2_buffer_reserve(&workspace->chunk, (size_t)head.cbytes);
     if (status < 0) return status;
@@ -212,12 +217,15 @@ int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t
     fetch_job fetch = {.schunk = schunk, .location = entry};
     blosc2_view got;
     int status = schunk->store->ops->room(schunk->store, entry, &fetch.room);
+    if (status == BLOSC2_OK && schunk->chunk_bytes > 0)
+        status = blosc2_schunk_check_bytes(schunk, "content", expected);
     if (status == BLOSC2_OK) {
         const uint8_t *mapped = schunk->store->ops->map(schunk->store, entry, fetch.room);
         status =
             mapped ? blosc2_view_init(&got, mapped, (size_t)fetch.room, schunk->cparams.item_bytes, expected)
                    : fetch_stored(&fetch, blocks, block_count, expected, workspace, &got);
     }
+    if (status == BLOSC2_OK) status = blosc2_schunk_check_bytes(schunk, "content", got.nbytes);
     if (status == BLOSC2_OK && schunk->chunk_bytes > 0 && got.nbytes != expected)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", got.nbytes, expected);
     if (status < 0) {

@@ -56,6 +56,18 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
     b2_free(schunk);
 }
 
+void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_bytes)
+{
+    schunk->max_bytes = max_bytes;
+}
+
+int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes)
+{
+    if (schunk->max_bytes <= 0 || bytes <= schunk->max_bytes) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_LIMIT, "%s: %lld bytes (max_bytes allows %lld)", what, (long long)bytes,
+                       (long long)schunk->max_bytes);
+}
+
 static int check_options(const blosc2_schunk_options *options)
 {
     int status = blosc2_cparams_check(&options->cparams);

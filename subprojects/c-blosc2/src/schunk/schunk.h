@@ -16,6 +16,7 @@ struct blosc2_schunk {
     int32_t chunk_bytes; /* 0: sizes vary */
     int32_t block_bytes;
     int64_t nbytes;
+    int64_t max_bytes;    /* blosc2_schunk_set_max_bytes() */
     int64_t stored_bytes; /* sum of the live chunks' cbytes; -1: not known yet */
     int64_t files_bytes;  /* the same as a sparse frame's header has it, which other writers may have made;
                              kept up */
