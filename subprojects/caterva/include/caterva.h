@@ -175,8 +175,8 @@ typedef struct caterva_step {
 
 /**
  * Edit an array along one axis, step by step: one change. Chunks that are inserted or removed, and those
- * behind them, are not decoded; items are moved a chunk at a time. An item that a step adds is undefined until
- * a later one moves or writes something there.
+ * behind them, are not decoded; items are moved a chunk at a time. An item that a step adds is undefined
+ * until a later one moves or writes something there.
  *
  * @param shape    The array's, for which the steps were made: BLOSC2_E_ARGUMENT if it is another by now.
  * @param values   What WRITE takes: as long as the array on the other axes. NULL if there is none.

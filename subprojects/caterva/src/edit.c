@@ -84,7 +84,8 @@ static int move_piece(edit_job *job, const int64_t *tile, int64_t source, int64_
     for (int d = 0; d < layout->ndim; d++) {
         box.step[d] = 1;
         box.start[d] = d == job->axis ? source : tile[d] * layout->chunk[d];
-        box.count[d] = d == job->axis ? count : cat_min_i64(layout->chunk[d], layout->shape[d] - box.start[d]);
+        box.count[d] =
+            d == job->axis ? count : cat_min_i64(layout->chunk[d], layout->shape[d] - box.start[d]);
         bytes *= box.count[d]; /* a chunk's at most */
     }
     cat_strides_c(layout->ndim, box.count, layout->item_bytes, strides);

@@ -76,8 +76,8 @@ static int set_shape_layer(caterva_array *array, int index, const int64_t *shape
 {
     blosc2_metalayer layer = {.name = blosc2_schunk_layer_name(array->schunk, BLOSC2_LAYER_FIXED, index)};
     uint8_t *content;
-    int status = blosc2_schunk_layer_content(array->schunk, BLOSC2_LAYER_FIXED, index, &content,
-                                             &layer.content_bytes);
+    int status =
+        blosc2_schunk_layer_content(array->schunk, BLOSC2_LAYER_FIXED, index, &content, &layer.content_bytes);
     if (status < 0) return status;
     layer.content = content;
     if (cat_metadata_set_shape(content, layer.content_bytes, array->layout.ndim, shape))

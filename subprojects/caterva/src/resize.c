@@ -106,7 +106,8 @@ static int fill_new_chunks(const resize_job *job, const uint8_t *item)
                                       layout->block_bytes, item, item_bytes, chunk);
     for (int64_t i = 0; i < layout->chunk_count && status == BLOSC2_OK; i++)
         if (old_number(job, i) < 0)
-            status = blosc2_schunk_set_chunk(job->array->schunk, i, chunk, BLOSC2_CHUNK_OVERHEAD + item_bytes);
+            status =
+                blosc2_schunk_set_chunk(job->array->schunk, i, chunk, BLOSC2_CHUNK_OVERHEAD + item_bytes);
     free(chunk);
     return status;
 }
@@ -178,7 +179,7 @@ static int fill_new_items(const resize_job *job)
     uint8_t *item = NULL;
     int status = load_fill(job->array, &item);
     if (status == BLOSC2_OK) status = fill_new_chunks(job, item);
-    for (int d = 0; d < job->new.ndim && status == BLOSC2_OK; d++) status = fill_exposed(job, d, item);
+    for (int d = 0; d < job->new.ndim &&status == BLOSC2_OK; d++) status = fill_exposed(job, d, item);
     free(item);
     return status;
 }

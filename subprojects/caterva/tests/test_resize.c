@@ -151,11 +151,10 @@ static void wrong_shapes_and_steps_are_refused(void)
     CHECK(caterva_array_resize(m.array, negative) == BLOSC2_E_ARGUMENT);
     CHECK(caterva_array_resize(m.array, huge) == BLOSC2_E_ARGUMENT);
     CHECK_OK(caterva_array_resize(m.array, right));
-    const caterva_step wrong[] = {{CATERVA_STEP_RESIZE, 0, -1, 0},  {CATERVA_STEP_INSERT, 1, 2, 0},
-                                  {CATERVA_STEP_INSERT, 2, 1, 0},   {CATERVA_STEP_REMOVE, 4, 2, 0},
-                                  {CATERVA_STEP_MOVE, 3, 3, 0},     {CATERVA_STEP_MOVE, 0, 3, 3},
-                                  {CATERVA_STEP_MOVE, -1, 1, 0},    {CATERVA_STEP_WRITE, 0, 1, 0},
-                                  {(caterva_step_kind)9, 0, 0, 0}};
+    const caterva_step wrong[] = {
+        {CATERVA_STEP_RESIZE, 0, -1, 0}, {CATERVA_STEP_INSERT, 1, 2, 0}, {CATERVA_STEP_INSERT, 2, 1, 0},
+        {CATERVA_STEP_REMOVE, 4, 2, 0},  {CATERVA_STEP_MOVE, 3, 3, 0},   {CATERVA_STEP_MOVE, 0, 3, 3},
+        {CATERVA_STEP_MOVE, -1, 1, 0},   {CATERVA_STEP_WRITE, 0, 1, 0},  {(caterva_step_kind)9, 0, 0, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const caterva_step steps[] = {{CATERVA_STEP_MOVE, 0, 2, 3}, wrong[i]};
         CHECK(caterva_array_edit(m.array, right, 0, steps, 2, NULL, NULL) == BLOSC2_E_ARGUMENT);

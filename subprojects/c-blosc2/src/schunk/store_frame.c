@@ -148,9 +148,9 @@ static int commit_all(frame_store *store, const b2_state *state, blosc2_workspac
 }
 
 /**
- * A frame without chunks: C-Blosc2 looks for the trailer right behind the header then (docs/format/frame-format.md
- * 5), where bytes are dead once the frame has been committed elsewhere. They are written only if no reader
- * can want chunks there.
+ * A frame without chunks: C-Blosc2 looks for the trailer right behind the header then
+ * (docs/format/frame-format.md 5), where bytes are dead once the frame has been committed elsewhere. They are
+ * written only if no reader can want chunks there.
  */
 static int commit_empty(frame_store *store, const b2_state *state, blosc2_workspace *workspace)
 {
@@ -175,8 +175,8 @@ static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace 
                            "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
                            (long long)b2_frame_header_size(state->fixed), store->header_bytes);
     if (state->same_tail) return write_header(store, state, store->section_bytes, store->frame_bytes);
-    int status = state->index->count ? commit_all(store, state, workspace)
-                                     : commit_empty(store, state, workspace);
+    int status =
+        state->index->count ? commit_all(store, state, workspace) : commit_empty(store, state, workspace);
     if (status == BLOSC2_OK) store->has_chunks = state->index->count > 0;
     return status;
 }
