@@ -297,6 +297,29 @@ cdef class ArrayHandle:
             status = caterva_array_squeeze(owner.array)
         check(status)
 
+    # ------------------------------------------------------------ shape
+
+    def resize(self, shape):
+        """Grow and shrink axes at their ends: one change, or a part of one."""
+        cdef Owner owner = self.own()
+        cdef int64_t extents[16]
+        cdef int status
+        parse_extents(shape, len(self.shape), 0x7FFFFFFFFFFFFFFF, extents, "shape")
+        with nogil:
+            status = caterva_array_resize(owner.array, extents)
+        check(status)
+
+    def edit(self, shape, int axis, steps, values):
+        """Make the steps (kind, start, count, source) along an axis of an array of `shape`: one change, or a
+        part of one. `values` (a buffer, or None) are as long as the array on the other axes."""
+        cdef Owner owner = self.own()
+        cdef Edit edit = Edit(shape, axis, steps, values, self.itemsize)
+        cdef int status
+        with nogil:
+            status = caterva_array_edit(owner.array, edit.shape, edit.axis, edit.steps, edit.step_count,
+                                        edit.values, edit.strides)
+        check(status)
+
     # ------------------------------------------------------------ bytes and metalayers
 
     def to_bytes(self):

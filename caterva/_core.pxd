@@ -120,6 +120,13 @@ cdef extern from "caterva.h":
     int caterva_array_copy(caterva_array *source, const caterva_options *options,
                            caterva_array **out) noexcept nogil
     int caterva_array_squeeze(caterva_array *array) noexcept nogil
+    int caterva_array_resize(caterva_array *array, const int64_t *shape) noexcept nogil
+    ctypedef enum caterva_step_kind: CATERVA_STEP_WRITE
+    ctypedef struct caterva_step:
+        caterva_step_kind kind
+        int64_t start, count, source
+    int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis, const caterva_step *steps,
+                           int64_t step_count, const void *values, const int64_t *strides) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil

@@ -149,3 +149,52 @@ cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
     layer.content = <const uint8_t *>PyBytes_AsString(content)
     layer.content_bytes = <int32_t>len(content)
     return layer
+
+
+cdef class Edit:
+    """The steps of an edit along one axis, and the values that it writes."""
+
+    cdef int64_t shape[16]
+    cdef int64_t strides[16]
+    cdef int axis
+    cdef caterva_step *steps
+    cdef int64_t step_count
+    cdef const void *values
+    cdef Buffer held
+    cdef bytearray room
+
+    def __cinit__(self, shape, int axis, steps, values, itemsize):
+        cdef int64_t n
+        if not 0 <= axis < len(shape) <= CATERVA_MAX_NDIM:
+            raise ValueError(f"axis: {axis} of {len(shape)}")
+        parse_extents(shape, len(shape), 0x7FFFFFFFFFFFFFFF, self.shape, "shape")
+        self.axis = axis
+        if values is not None:
+            self.take_values(values, len(shape), itemsize)
+        self.step_count = len(steps)
+        self.room = bytearray(len(steps) * sizeof(caterva_step))
+        self.steps = <caterva_step *>PyByteArray_AsString(self.room)
+        for n in range(self.step_count):
+            kind, self.steps[n].start, self.steps[n].count, self.steps[n].source = steps[n]
+            self.steps[n].kind = <caterva_step_kind><int>kind
+            if self.steps[n].kind == CATERVA_STEP_WRITE:
+                self.check_write(&self.steps[n])
+
+    cdef int take_values(self, values, int ndim, itemsize) except -1:
+        """The values must be as long as the array is: the C library trusts the strides."""
+        cdef int d
+        self.held = Buffer(values, PyBUF_STRIDES)
+        if self.held.view.ndim != ndim or self.held.view.itemsize != itemsize:
+            raise ValueError(f"values: {self.held.view.ndim} axes of items of {self.held.view.itemsize} bytes")
+        for d in range(ndim):
+            self.strides[d] = self.held.view.strides[d]
+            if d != self.axis and self.held.view.shape[d] != self.shape[d]:
+                raise ValueError(f"values: {self.held.view.shape[d]} on axis {d} (expected {self.shape[d]})")
+        self.values = self.held.view.buf
+        return 0
+
+    cdef int check_write(self, const caterva_step *step) except -1:
+        cdef int64_t extent = self.held.view.shape[self.axis] if self.held is not None else 0
+        if not 0 <= step.source <= extent or not 0 <= step.count <= extent - step.source:
+            raise ValueError(f"values: {step.count} from {step.source} on (expected within {extent})")
+        return 0

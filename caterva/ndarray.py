@@ -16,6 +16,7 @@ from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
 from caterva.dtypes import Items, items_from, items_of
+from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
@@ -30,7 +31,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is

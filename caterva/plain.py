@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -128,6 +128,18 @@ class PlainArray(np.ndarray):
         if named is not None and not _is_array_type(named) and isinstance(result, PlainArray):
             result._is_opaque = False
         return result
+
+    def append(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a plain buffer has a fixed length."""
+        raise TypeError("a plain array cannot grow: use numpy.append, or copy(chunks='auto')")
+
+    def insert(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a plain buffer has a fixed length."""
+        raise TypeError("a plain array cannot grow: use numpy.insert, or copy(chunks='auto')")
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a plain buffer has a fixed length."""
+        raise TypeError("a plain array cannot shrink: use numpy.delete, or copy(chunks='auto')")
 
     def to_buffer(self) -> bytes:
         """Return the items as bytes, in C order."""

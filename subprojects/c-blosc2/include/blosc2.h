@@ -469,6 +469,23 @@ BLOSC2_API void blosc2_bytes_free(uint8_t *bytes);
 BLOSC2_API int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t block_bytes,
                                    int64_t chunk_count);
 
+/**
+ * Where chunk `chunk` of the new order is in the old one; -1 for a new chunk, of zeros. Chunks keep their
+ * order: what it returns ascends, leaving out the -1.
+ */
+typedef int64_t blosc2_origin_fn(const void *context, int64_t chunk);
+
+/**
+ * In a change: take `chunk_count` chunks, stored ones as they are and new ones, in another arrangement; the
+ * others are forgotten. No chunk is decoded. While all chunks are zeros, it costs the same for any number.
+ * On failure nothing is changed.
+ *
+ * @param chunk_count  0 and more, of the fixed size that the super-chunk has.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT (number, order, or sizes that vary), BLOSC2_E_IO, BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_rearrange(blosc2_schunk *schunk, int64_t chunk_count, blosc2_origin_fn *origin,
+                                       const void *context);
+
 /* Metalayers. Kinds: fixed (in the header) and variable (in the trailer, each compressed). */
 
 typedef enum blosc2_layer_kind { BLOSC2_LAYER_FIXED = 0, BLOSC2_LAYER_VARIABLE = 1 } blosc2_layer_kind;

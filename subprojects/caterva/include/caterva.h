@@ -149,6 +149,45 @@ CATERVA_API int caterva_array_copy(caterva_array *from, const caterva_options *o
 /** Drop the axes of length 1, in place: one change. */
 CATERVA_API int caterva_array_squeeze(caterva_array *array);
 
+/**
+ * Give an array another shape, any of its axes longer or shorter: one change. Chunks that stay are neither
+ * decoded nor moved in the file. New items have the fill value (zeros if none was given), those too that were
+ * cut off before; whole new chunks cost nothing per item.
+ *
+ * @param shape  Items on each axis, >= 0.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT (the shape or its products), BLOSC2_E_CORRUPT, BLOSC2_E_IO,
+ * BLOSC2_E_MEMORY; on failure the array is as it was.
+ */
+CATERVA_API int caterva_array_resize(caterva_array *array, const int64_t *shape);
+
+typedef enum caterva_step_kind {
+    CATERVA_STEP_RESIZE = 0, /**< the axis gets `count` items */
+    CATERVA_STEP_INSERT = 1, /**< `count` undefined items before `start`: both whole chunks */
+    CATERVA_STEP_REMOVE = 2, /**< the `count` items from `start` on: both whole chunks */
+    CATERVA_STEP_MOVE = 3,   /**< `count` items from `source` on are copied to `start` on */
+    CATERVA_STEP_WRITE = 4,  /**< `count` of the values, from index `source` on, go to `start` on */
+} caterva_step_kind;
+
+/** A step of an edit; positions and counts are items along its axis. */
+typedef struct caterva_step {
+    caterva_step_kind kind;
+    int64_t start, count, source;
+} caterva_step;
+
+/**
+ * Edit an array along one axis, step by step: one change. Chunks that are inserted or removed, and those
+ * behind them, are not decoded; items are moved a chunk at a time. An item that a step adds is undefined
+ * until a later one moves or writes something there.
+ *
+ * @param shape    The array's, for which the steps were made: BLOSC2_E_ARGUMENT if it is another by now.
+ * @param values   What WRITE takes: as long as the array on the other axes. NULL if there is none.
+ * @param strides  Bytes from item to item of the values on each axis; 0 repeats.
+ * @return As caterva_array_resize(); on failure the array is as it was.
+ */
+CATERVA_API int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis,
+                                   const caterva_step *steps, int64_t step_count, const void *values,
+                                   const int64_t *strides);
+
 /** One change, as blosc2_schunk_begin(), _commit(), _rollback(). */
 CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);

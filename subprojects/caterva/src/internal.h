@@ -57,6 +57,26 @@ int cat_change_enter(caterva_array *array, cat_change *change);
  */
 int cat_change_leave(caterva_array *array, cat_change change, int status);
 
+/* ------------------------------------------------------------------ geometry: layers.c, resize.c */
+
+/** Write the shape into the geometry layers that are there, in a change. */
+int cat_array_set_shape_layers(caterva_array *array, const int64_t *shape);
+
+/** What becomes of items that are new and lie in chunks that stay. */
+typedef enum cat_exposed { CAT_EXPOSED_FILL, CAT_EXPOSED_LEAVE } cat_exposed;
+
+/** caterva_array_resize() to a checked shape inside of a change. LEAVE: new items are undefined. */
+int cat_array_resize(caterva_array *array, const int64_t *shape, cat_exposed exposed);
+
+/** Chunk layers [start, start + inserted) of an axis become new, or [start, start + removed) go. */
+typedef struct cat_layers {
+    int axis;
+    int64_t start, inserted, removed; /* chunks */
+} cat_layers;
+
+/** Insert or remove chunks on one axis inside of a change; new items are undefined. */
+int cat_array_shift(caterva_array *array, const cat_layers *layers);
+
 /* ------------------------------------------------------------------ boxes: read.c, write.c */
 
 /** caterva_array_read() of a checked selection on `threads` threads. */

@@ -78,3 +78,28 @@ int caterva_array_delete_layer(caterva_array *array, const char *name)
     const blosc2_metalayer layer = {.name = name};
     return caterva_array_set_layers(array, BLOSC2_LAYER_VARIABLE, &layer, 1);
 }
+
+static int set_shape_layer(caterva_array *array, int index, const int64_t *shape)
+{
+    blosc2_metalayer layer = {.name = blosc2_schunk_layer_name(array->schunk, BLOSC2_LAYER_FIXED, index)};
+    uint8_t *content;
+    int status =
+        blosc2_schunk_layer_content(array->schunk, BLOSC2_LAYER_FIXED, index, &content, &layer.content_bytes);
+    if (status < 0) return status;
+    layer.content = content;
+    if (cat_metadata_set_shape(content, layer.content_bytes, array->layout.ndim, shape))
+        status = blosc2_schunk_set_layer(array->schunk, BLOSC2_LAYER_FIXED, &layer);
+    blosc2_bytes_free(content);
+    return status;
+}
+
+int cat_array_set_shape_layers(caterva_array *array, const int64_t *shape)
+{
+    int status = BLOSC2_OK;
+    for (int kind = CAT_METADATA_CATERVA; kind <= CAT_METADATA_B2ND && status == BLOSC2_OK; kind++) {
+        const char *name = cat_metadata_name((cat_metadata_kind)kind);
+        int index = blosc2_schunk_find_layer(array->schunk, BLOSC2_LAYER_FIXED, name);
+        if (index >= 0) status = set_shape_layer(array, index, shape);
+    }
+    return status;
+}

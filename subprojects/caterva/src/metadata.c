@@ -20,6 +20,7 @@ enum {
     VERSION = 0,
     DTYPE_NUMPY = 0,
     AXIS_BYTES = 9 + 5 + 5,
+    SHAPE = 4, /* where it begins, after fields, version, ndim and its marker */
 };
 
 const char *cat_metadata_name(cat_metadata_kind kind)
@@ -91,7 +92,25 @@ int32_t cat_fill_build(const void *value, int32_t value_bytes, uint8_t *out)
     return 1 + width + value_bytes;
 }
 
+bool cat_metadata_set_shape(uint8_t *bytes, int32_t size, int ndim, const int64_t *shape)
+{
+    if (size < SHAPE + 9 * ndim || bytes[2] != ndim || bytes[3] != MARK_ARRAY + ndim) return false;
+    uint8_t *p = bytes + SHAPE;
+    for (int d = 0; d < ndim; d++) p = put_be(put_u8(p, MARK_I64), (uint64_t)shape[d], 8);
+    return true;
+}
+
 /* ------------------------------------------------------------------ parsing */
+
+const uint8_t *cat_fill_parse(const uint8_t *bytes, int32_t size, int32_t value_bytes)
+{
+    int width = size < 1 ? 0 : bytes[0] == MARK_BIN8 ? 1 : bytes[0] == MARK_BIN16 ? 2 : 4;
+    bool is_bin = size > width && bytes[0] >= MARK_BIN8 && bytes[0] <= MARK_BIN32;
+    if (!is_bin || size - 1 - width != value_bytes) return NULL;
+    uint32_t stated = 0;
+    for (int i = 0; i < width; i++) stated = stated << 8 | bytes[1 + i];
+    return stated == (uint32_t)value_bytes ? bytes + 1 + width : NULL;
+}
 
 /** Reads forward; the first failure stays, and what is read after it is 0. */
 typedef struct reader {

@@ -32,6 +32,9 @@ int64_t cat_metadata_size(cat_metadata_kind kind, int ndim, const char *dtype);
 void cat_metadata_build(cat_metadata_kind kind, const caterva_geometry *geometry, const char *dtype,
                         uint8_t *out);
 
+/** Put another shape into a layer of `ndim` axes; its length stays. False if it is no such layer. */
+bool cat_metadata_set_shape(uint8_t *bytes, int32_t size, int ndim, const int64_t *shape);
+
 /** What a layer says. */
 typedef struct cat_metadata {
     caterva_geometry
@@ -52,5 +55,8 @@ bool cat_is_text(const uint8_t *bytes, int64_t size);
  * @return Bytes written.
  */
 int32_t cat_fill_build(const void *value, int32_t value_bytes, uint8_t *out);
+
+/** The value of `value_bytes` bytes in a content of CAT_FILL_LAYER; NULL if there is no such value in it. */
+const uint8_t *cat_fill_parse(const uint8_t *bytes, int32_t size, int32_t value_bytes);
 
 #endif

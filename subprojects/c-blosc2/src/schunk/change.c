@@ -52,6 +52,7 @@ static void end_change(blosc2_schunk *schunk)
     b2_index_free(&schunk->before.index);
     b2_layers_free(&schunk->before.fixed);
     b2_layers_free(&schunk->before.variable);
+    b2_index_free(&schunk->arranged);
     schunk->dead.count = 0;
     schunk->changing = false;
 }
@@ -80,9 +81,9 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
  * is enough. */
 static bool is_born(const blosc2_schunk *schunk, int64_t chunk)
 {
+    const b2_index *old = schunk->arranged.entries ? &schunk->arranged : &schunk->before.index;
     int64_t entry = b2_index_get(&schunk->index, chunk);
-    return entry >= 0 &&
-           (chunk >= schunk->before.index.count || b2_index_get(&schunk->before.index, chunk) != entry);
+    return entry >= 0 && (chunk >= old->count || b2_index_get(old, chunk) != entry);
 }
 
 void blosc2_schunk_rollback(blosc2_schunk *schunk)
@@ -230,6 +231,106 @@ int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t bloc
     schunk->block_bytes = block_bytes;
     schunk->nbytes = nbytes;
     schunk->stored_bytes = schunk->files_bytes = 0;
+    schunk->tail_changed = true;
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ rearranging */
+
+/* Add up the bytes of the chunks [*next, stop), which the new order leaves out. */
+static int count_left_out(const blosc2_schunk *schunk, int64_t *next, int64_t stop, int64_t *bytes)
+{
+    bool counts = schunk->stored_bytes >= 0 || schunk->home == BLOSC2_HOME_DIRECTORY;
+    int status = BLOSC2_OK;
+    for (; *next < stop && counts && status == BLOSC2_OK; (*next)++) {
+        int64_t entry = b2_index_get(&schunk->index, *next), cbytes = 0;
+        if (entry >= 0) status = b2_schunk_chunk_cbytes(schunk, entry, &cbytes);
+        *bytes += cbytes;
+    }
+    *next = stop;
+    return status;
+}
+
+/* Fill the new index, and the order that the old entries have then. @param bytes  Of chunks left out. */
+static int arrange(const blosc2_schunk *schunk, blosc2_origin_fn *origin, const void *context,
+                   b2_index *index, b2_index *arranged, int64_t *bytes)
+{
+    const b2_index *old = schunk->arranged.entries ? &schunk->arranged : &schunk->before.index;
+    int64_t next = 0;
+    for (int64_t i = 0; i < index->count; i++) {
+        int64_t from = origin(context, i);
+        index->entries[i] = arranged->entries[i] = b2_index_special(BLOSC2_SPECIAL_ZEROS);
+        if (from < 0) continue;
+        if (from < next || from >= schunk->index.count)
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "rearrange: chunk %lld from %lld (expected %lld..%lld)",
+                               (long long)i, (long long)from, (long long)next,
+                               (long long)schunk->index.count - 1);
+        int status = count_left_out(schunk, &next, from, bytes);
+        if (status < 0) return status;
+        next = from + 1;
+        index->entries[i] = b2_index_get(&schunk->index, from);
+        if (from < old->count) arranged->entries[i] = b2_index_get(old, from);
+    }
+    return count_left_out(schunk, &next, schunk->index.count, bytes);
+}
+
+/* Let go of the chunks that the new order leaves out. Needs room in `dead`. */
+static void release_left_out(blosc2_schunk *schunk, int64_t chunk_count, blosc2_origin_fn *origin,
+                             const void *context)
+{
+    int64_t next = 0;
+    for (int64_t i = 0; i < chunk_count && schunk->index.entries; i++) {
+        int64_t from = origin(context, i);
+        if (from < 0) continue;
+        for (; next < from; next++) release(schunk, next);
+        next = from + 1;
+    }
+    for (; next < schunk->index.count; next++) release(schunk, next);
+}
+
+static int rearrange_entries(blosc2_schunk *schunk, int64_t chunk_count, blosc2_origin_fn *origin,
+                             const void *context)
+{
+    b2_index index = {.count = chunk_count}, arranged = {.count = chunk_count};
+    int64_t bytes = 0;
+    int status = b2_index_expand(&index);
+    if (status == BLOSC2_OK) status = b2_index_expand(&arranged);
+    if (status == BLOSC2_OK) status = arrange(schunk, origin, context, &index, &arranged, &bytes);
+    if (status == BLOSC2_OK) status = reserve_dead(schunk, schunk->index.count);
+    if (status < 0) {
+        b2_index_free(&index);
+        b2_index_free(&arranged);
+        return status;
+    }
+    release_left_out(schunk, chunk_count, origin, context);
+    b2_index_free(&schunk->index);
+    b2_index_free(&schunk->arranged);
+    schunk->index = index;
+    schunk->arranged = arranged;
+    if (chunk_count == 0) { /* as a new super-chunk without chunks */
+        b2_index_free(&schunk->index);
+        schunk->index.uniform = b2_index_special(BLOSC2_SPECIAL_ZEROS);
+    }
+    count_stored(schunk, -bytes);
+    return BLOSC2_OK;
+}
+
+int blosc2_schunk_rearrange(blosc2_schunk *schunk, int64_t chunk_count, blosc2_origin_fn *origin,
+                            const void *context)
+{
+    int64_t nbytes;
+    int status = check_changing(schunk);
+    if (status < 0) return status;
+    if (chunk_count < 0 || chunk_count > B2_FRAME_CHUNK_COUNT_MAX || schunk->chunk_bytes < 1 ||
+        schunk->nbytes % schunk->chunk_bytes || !b2_mul_i64(chunk_count, schunk->chunk_bytes, &nbytes))
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "rearrange: %lld chunks of %d bytes (expected at most %d)",
+                           (long long)chunk_count, schunk->chunk_bytes, B2_FRAME_CHUNK_COUNT_MAX);
+    bool all_zeros =
+        !schunk->index.entries && schunk->index.uniform == b2_index_special(BLOSC2_SPECIAL_ZEROS);
+    if (!all_zeros) status = rearrange_entries(schunk, chunk_count, origin, context);
+    if (status < 0) return status;
+    schunk->index.count = chunk_count;
+    schunk->nbytes = nbytes;
     schunk->tail_changed = true;
     return BLOSC2_OK;
 }

@@ -8,7 +8,7 @@
 /* Entries one by one, with room for `count` of them. */
 static int expand(b2_index *index, int64_t count)
 {
-    int64_t *entries = b2_realloc(index->entries, (size_t)count * sizeof *entries);
+    int64_t *entries = b2_realloc(index->entries, (size_t)(count ? count : 1) * sizeof *entries);
     if (!entries)
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate an index of %lld chunks", (long long)count);
     if (!index->entries)

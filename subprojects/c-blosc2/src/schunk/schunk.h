@@ -42,6 +42,8 @@ struct blosc2_schunk {
         int32_t chunk_bytes, block_bytes;
         int64_t nbytes, stored_bytes, files_bytes;
     } before;
+    b2_index
+        arranged; /* `before.index` in the order that the chunks were given since; no entries: the same */
     struct {
         int64_t *items; /* owned */
         int64_t count, room;

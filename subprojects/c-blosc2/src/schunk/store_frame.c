@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/memory.h"
 #include "schunk/store.h"
 
@@ -25,6 +26,7 @@ typedef struct frame_store {
     int64_t section_bytes; /* committed */
     b2_buffer header;      /* the committed one, to notice other writers, and room for the next */
     b2_identity identity;  /* of the committed file */
+    bool has_chunks;       /* committed */
     int64_t append;        /* where the next chunk goes: counts from the end of the header, like locations */
 } frame_store;
 
@@ -145,6 +147,26 @@ static int commit_all(frame_store *store, const b2_state *state, blosc2_workspac
     return BLOSC2_OK;
 }
 
+/**
+ * A frame without chunks: C-Blosc2 looks for the trailer right behind the header then
+ * (docs/format/frame-format.md 5), where bytes are dead once the frame has been committed elsewhere. They are
+ * written only if no reader can want chunks there.
+ */
+static int commit_empty(frame_store *store, const b2_state *state, blosc2_workspace *workspace)
+{
+    bool is_new = store->frame_bytes == store->header_bytes;
+    if (is_new) store->append = 0;
+    if (store->append == 0) return commit_all(store, state, workspace);
+    bool had_chunks = store->has_chunks;
+    store->append = b2_max_i64(store->append, b2_frame_trailer_size(state->variable));
+    int status = commit_all(store, state, workspace);
+    if (status < 0 || had_chunks) return status;
+    int64_t append = store->append;
+    store->append = 0;
+    if (commit_all(store, state, workspace) < 0) store->append = append; /* as committed before: whole */
+    return BLOSC2_OK;
+}
+
 static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
 {
     frame_store *store = (frame_store *)base;
@@ -153,7 +175,10 @@ static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace 
                            "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
                            (long long)b2_frame_header_size(state->fixed), store->header_bytes);
     if (state->same_tail) return write_header(store, state, store->section_bytes, store->frame_bytes);
-    return commit_all(store, state, workspace);
+    int status =
+        state->index->count ? commit_all(store, state, workspace) : commit_empty(store, state, workspace);
+    if (status == BLOSC2_OK) store->has_chunks = state->index->count > 0;
+    return status;
 }
 
 static void frame_rollback(b2_store *base)
@@ -273,6 +298,7 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened,
     store->frame_bytes = header->frame_bytes;
     store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
     store->append = header->frame_bytes - header->header_bytes;
+    store->has_chunks = header->nbytes > 0;
     status = copy_path(opened->path, &store->path);
     if (status < 0)
         frame_free(&store->base);

@@ -1,0 +1,137 @@
+"""The methods of compressed arrays that change their shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from caterva import _core, growth
+from caterva.dtypes import Items
+from caterva.shapes import as_shape
+from caterva.values import as_items
+
+__all__ = ["Growing"]
+
+
+class Growing:
+    """What `NDArray` does to its shape. Each call is one change: if it fails, the array is as it was."""
+
+    _handle: _core.ArrayHandle
+    _items: Items
+
+    def resize(self, newshape: Any) -> None:
+        """Change the shape in place: each axis may grow and shrink at its end.
+
+        Parameters
+        ----------
+        newshape : int or iterable of int
+            Items per axis, as many axes as now. New items have the fill value of `full`, else they are
+            zeros, also where items were cut off before. Chunks that stay are not compressed anew.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> array = caterva.full((2, 2), fill_value=7, dtype="i4", chunks=(2, 2))
+        >>> array.resize((2, 4))
+        >>> array[1]
+        PlainArray([7, 7, 7, 7], dtype=int32)
+        """
+        shape = as_shape(newshape, self._handle.itemsize)
+        if len(shape) != len(self._handle.shape):
+            raise ValueError(f"shape {shape} has not the {len(self._handle.shape)} axes of the array")
+        self._handle.resize(shape)
+
+    def append(self, values: Any, axis: int = 0) -> int:
+        """Put values at the end of an axis, as `numpy.append` does.
+
+        Parameters
+        ----------
+        values : object
+            What an assignment takes, held in memory; its shape equals the array's on all other axes.
+        axis : int, optional
+            The axis that grows.
+
+        Returns
+        -------
+        int
+            The axis' new length.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> import numpy as np
+        >>> array = caterva.asarray(np.arange(4), chunks=(2,))
+        >>> array.append([7, 8])
+        6
+        """
+        shape = self._handle.shape
+        return self._edit(
+            shape, growth.append(shape, self._handle.chunks, as_items(values, self._items), axis)
+        )
+
+    def insert(self, index: Any, values: Any, axis: int = 0) -> int:
+        """Insert values before an index, or before several, as `numpy.insert` does.
+
+        Whole chunks of new items leave all chunks behind them as they are; other numbers move those items, a
+        chunk at a time.
+
+        Parameters
+        ----------
+        index : int, slice, or sequence of int
+            Where, along the axis.
+        values : object
+            What an assignment takes, held in memory; broadcast by NumPy's rules for `numpy.insert`.
+        axis : int, optional
+            The axis that grows.
+
+        Returns
+        -------
+        int
+            The axis' new length.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> import numpy as np
+        >>> array = caterva.asarray(np.arange(4), chunks=(2,))
+        >>> array.insert(1, [7, 8])
+        6
+        >>> array[...]
+        PlainArray([0, 7, 8, 1, 2, 3])
+        """
+        shape = self._handle.shape
+        items = as_items(values, self._items)
+        return self._edit(shape, growth.insert(shape, self._handle.chunks, index, items, axis))
+
+    def delete(self, key: Any, axis: int = 0) -> int:
+        """Delete items along an axis, as `numpy.delete` does; whole chunks go without moving others.
+
+        Parameters
+        ----------
+        key : int, slice, or sequence of int or bool
+            What goes, along the axis.
+        axis : int, optional
+            The axis that shrinks.
+
+        Returns
+        -------
+        int
+            The axis' new length.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> import numpy as np
+        >>> array = caterva.asarray(np.arange(6), chunks=(2,))
+        >>> array.delete([0, -1])
+        4
+        """
+        shape = self._handle.shape
+        return self._edit(shape, growth.delete(shape, self._handle.chunks, key, axis))
+
+    def _edit(self, shape: tuple[int, ...], edit: growth.Edit) -> int:
+        grown = (*shape[: edit.axis], edit.length, *shape[edit.axis + 1 :])
+        as_shape(grown, self._handle.itemsize)
+        values = None if edit.values is None else edit.values.view(self._items.raw)
+        if edit.steps:
+            self._handle.edit(shape, edit.axis, edit.steps, values)
+        return edit.length
