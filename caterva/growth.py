@@ -1,4 +1,4 @@
-"""Growth along one axis: what `append`, `insert` and `delete` do, planned as steps. Pure: no array is touched.
+"""Growth along one axis: the steps of `append`, `insert` and `delete`. Pure: no array is touched.
 
 Steps are those of `caterva_array_edit` in the C library.
 """
