@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
     kind: Kind
     start: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuples that nobody wants here
     source: int = 0
 
     def undone(self) -> "Step":
