@@ -185,7 +185,7 @@ cdef class Edit:
         cdef int d
         self.held = Buffer(values, PyBUF_STRIDES)
         if self.held.view.ndim != ndim or self.held.view.itemsize != itemsize:
-            raise ValueError(f"values: {self.held.view.ndim} axes of items of {self.held.view.itemsize} bytes")
+            raise ValueError(f"values: {self.held.view.ndim} axes, items of {self.held.view.itemsize} bytes")
         for d in range(ndim):
             self.strides[d] = self.held.view.strides[d]
             if d != self.axis and self.held.view.shape[d] != self.shape[d]:

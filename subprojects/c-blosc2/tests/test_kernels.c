@@ -16,7 +16,7 @@
 enum { ROOM = 4 * GUARD_BYTES, CANARY = 0xa5, NEAR = 96 };
 
 static uint8_t *in_room, *out_room, expected[ROOM];
-static enum { QUICK, DEFAULT, LONG } profile = DEFAULT;
+static enum { PROFILE_QUICK, PROFILE_DEFAULT, PROFILE_LONG } profile = PROFILE_DEFAULT;
 
 /* ------------------------------------------------------------------ the definition */
 
@@ -202,10 +202,10 @@ static void compare_large(const b2_kernels *oracle, const b2_kernels *table, siz
 {
     static const size_t BYTES[] = {16384, 20000, 33333, 65536, 65600, 98304, 131072, 131173, 196608, 261888};
     static const size_t WIDTHS[] = {255, 300, 4096, 200000};
-    for (size_t i = 0; i < B2_COUNT(BYTES); i += profile == QUICK ? 3 : 1) {
+    for (size_t i = 0; i < B2_COUNT(BYTES); i += profile == PROFILE_QUICK ? 3 : 1) {
         for (size_t width = 1; width <= 64; width += width <= 16 ? 1 : width_step) {
             for (int ends = 0; ends < 4; ends++) {
-                if (profile == QUICK && ends != (int)((i + width) & 3)) continue;
+                if (profile == PROFILE_QUICK && ends != (int)((i + width) & 3)) continue;
                 compare_shuffles(oracle, table, BYTES[i], width, ends);
             }
         }
@@ -217,17 +217,17 @@ static void compare_large(const b2_kernels *oracle, const b2_kernels *table, siz
 
 static void test_generic_is_the_definition(void)
 {
-    if (profile == QUICK) {
+    if (profile == PROFILE_QUICK) {
         compare_lengths(&DEFINITION, &b2_kernels_generic, 40, 64);
     } else {
-        compare_lengths(&DEFINITION, &b2_kernels_generic, profile == LONG ? 4096 : 300, 16);
+        compare_lengths(&DEFINITION, &b2_kernels_generic, profile == PROFILE_LONG ? 4096 : 300, 16);
         compare_shuffles(&DEFINITION, &b2_kernels_generic, 65600, 16, 3);
     }
 }
 
 static void test_table_is_as_generic(const b2_kernels *table)
 {
-    if (profile == QUICK) {
+    if (profile == PROFILE_QUICK) {
         compare_lengths(&b2_kernels_generic, table, 100, 64);
         compare_large(&b2_kernels_generic, table, 16);
     } else {
@@ -255,8 +255,8 @@ static void test_the_public_list_is_that_of_the_tables(void)
 int main(void)
 {
     const char *asked = getenv("CATERVA_TEST_PROFILE");
-    if (asked && strcmp(asked, "quick") == 0) profile = QUICK;
-    if (asked && strcmp(asked, "long") == 0) profile = LONG;
+    if (asked && strcmp(asked, "quick") == 0) profile = PROFILE_QUICK;
+    if (asked && strcmp(asked, "long") == 0) profile = PROFILE_LONG;
     in_room = guarded(ROOM);
     out_room = guarded(ROOM);
     fill(in_room, ROOM);
