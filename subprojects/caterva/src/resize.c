@@ -179,7 +179,7 @@ static int fill_new_items(const resize_job *job)
     uint8_t *item = NULL;
     int status = load_fill(job->array, &item);
     if (status == BLOSC2_OK) status = fill_new_chunks(job, item);
-    for (int d = 0; d < job->new.ndim &&status == BLOSC2_OK; d++) status = fill_exposed(job, d, item);
+    for (int d = 0; status == BLOSC2_OK && d < job->new.ndim; d++) status = fill_exposed(job, d, item);
     free(item);
     return status;
 }
