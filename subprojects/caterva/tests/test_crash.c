@@ -1,0 +1,253 @@
+/**
+ * Every state in which a crash may leave a file or directory, made from a record of the calls, opens as the
+ * array before or after the change that was under way, and takes the next change.
+ *
+ * In order: the calls up to any one, this one whole or in part. Unsynced: what was not made to last is lost,
+ * whole or in part, in any combination. `test_crash write FOLDER` writes the states in order there, for other
+ * readers: see tests/reliability/crashes.py.
+ */
+#include <inttypes.h>
+
+#include "crash.h"
+
+#ifdef _WIN32
+#include <direct.h>
+#define make_folder(path) _mkdir(path)
+#else
+#include <sys/stat.h>
+#define make_folder(path) mkdir(path, 0777)
+#endif
+
+static int64_t stride; /* of the bytes at which a header is torn */
+
+/* ------------------------------------------------------------------ judging */
+
+typedef struct tally {
+    int64_t states, old, fresh, errors, wrong;
+} tally;
+
+static void judge(const run *r, const b2_io *state, int step, bool is_over, tally *count, const char *what,
+                  int64_t stop)
+{
+    verdict found = state_verdict(state, is_over ? &r->models[step] : &r->models[step - 1], &r->models[step]);
+    bool goes_on = found == VERDICT_OLD || found == VERDICT_NEW
+                       ? state_goes_on(state, &r->models[step - (found == VERDICT_OLD && !is_over)])
+                       : false;
+    count->states++;
+    count->old += found == VERDICT_OLD;
+    count->fresh += found == VERDICT_NEW;
+    count->errors += found == VERDICT_ERROR;
+    count->wrong += found == VERDICT_WRONG || (found != VERDICT_ERROR && !goes_on);
+    if (!goes_on && (REPAIRS || strcmp(what, "torn header") != 0)) {
+        static int shown;
+        if (shown++ < 20)
+            fprintf(stderr, "%s, %s: %s, %" PRId64 " records, step %d: %s: %s\n", r->scenario->name,
+                    r->home == BLOSC2_HOME_FILE ? "file" : "directory", what, stop, step, VERDICTS[found],
+                    blosc2_last_error());
+    }
+}
+
+/** Called for every state: `stop` records, the fates of them. */
+typedef void state_fn(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context);
+
+/* ------------------------------------------------------------------ in order */
+
+static void each_part(const run *r, int64_t stop, b2_fate *fates, state_fn *visit, void *context)
+{
+    const b2_record *last = b2_io_recording_get(r->io, stop - 1);
+    bool is_header = record_overwrites_start(r->io, stop - 1);
+    if (last->kind != B2_RECORD_WRITE) return;
+    size_t halves[] = {1, last->count / 3, last->count / 2, last->count - 1};
+    for (size_t i = 0; i < 4 && !is_header; i++) {
+        fates[stop - 1].stop = halves[i];
+        if (halves[i] && halves[i] < last->count) visit(r, stop, fates, "cut write", context);
+    }
+    for (size_t bytes = 1; bytes < last->count && is_header; bytes += (size_t)stride) {
+        fates[stop - 1].stop = bytes;
+        visit(r, stop, fates, "torn header", context);
+    }
+    fates[stop - 1] = B2_FATE_WHOLE;
+}
+
+static void each_in_order(const run *r, state_fn *visit, void *context)
+{
+    int64_t count = b2_io_recording_count(r->io);
+    b2_fate *fates = whole_fates(count);
+    for (int64_t stop = 1; stop <= count; stop++) {
+        each_part(r, stop, fates, visit, context);
+        visit(r, stop, fates, "call", context);
+    }
+    free(fates);
+}
+
+static void judge_in_order(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    bool is_part = fates[stop - 1].stop != SIZE_MAX;
+    bool is_torn = is_part && record_overwrites_start(r->io, stop - 1);
+    int step = run_step(r, stop);
+    b2_io *state;
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    judge(r, state, step, !is_part && r->ends[step] == stop, (tally *)context + is_torn, what, stop);
+    b2_io_recording_free(state);
+}
+
+/* ------------------------------------------------------------------ unsynced */
+
+enum { PENDING_MAX = 64, SUBSETS_MAX = 7 };
+
+static void each_loss(const run *r, int64_t stop, const int64_t *pending, int count, b2_fate *fates,
+                      state_fn *visit, void *context)
+{
+    if (count <= SUBSETS_MAX) /* every subset */
+        for (unsigned kept = 0; kept + 1 < 1u << count; kept++) {
+            for (int i = 0; i < count; i++) fates[pending[i]] = kept >> i & 1 ? B2_FATE_WHOLE : B2_FATE_LOST;
+            visit(r, stop, fates, "subset", context);
+        }
+    for (int one = 0; one < count; one++) { /* one alone kept, lost, torn from either end */
+        size_t half = b2_io_recording_get(r->io, pending[one])->count / 2;
+        for (int kind = 0; kind < 4; kind++) {
+            b2_fate rest = kind == 0 ? B2_FATE_LOST : B2_FATE_WHOLE;
+            for (int i = 0; i < count; i++) fates[pending[i]] = rest;
+            fates[pending[one]] = kind == 0   ? B2_FATE_WHOLE
+                                  : kind == 1 ? B2_FATE_LOST
+                                  : kind == 2 ? (b2_fate){0, half}
+                                              : (b2_fate){half, SIZE_MAX};
+            /* Heads and tails of calls that are no writes, and small subsets, have been seen. */
+            if (kind >= 2 ? half > 0 : count > SUBSETS_MAX) visit(r, stop, fates, "loss", context);
+        }
+    }
+    for (int i = 0; i < count; i++) fates[pending[i]] = B2_FATE_WHOLE;
+}
+
+static void each_unsynced(const run *r, state_fn *visit, void *context)
+{
+    int64_t records = b2_io_recording_count(r->io);
+    b2_fate *fates = whole_fates(records);
+    for (int64_t stop = 1; stop <= records; stop++) {
+        int64_t pending[PENDING_MAX];
+        int count = 0;
+        for (int64_t i = 0; i < stop; i++)
+            if (!b2_io_recording_is_durable(r->io, i, stop) && count < PENDING_MAX) pending[count++] = i;
+        if (count) each_loss(r, stop, pending, count, fates, visit, context);
+    }
+    free(fates);
+}
+
+static void judge_unsynced(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    int step = run_step(r, stop);
+    b2_io *state;
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    judge(r, state, step, r->ends[step] == stop, context, what, stop);
+    b2_io_recording_free(state);
+}
+
+/* ------------------------------------------------------------------ for other readers */
+
+typedef struct writer {
+    const char *folder;
+    FILE *list;
+    int64_t number;
+} writer;
+
+static void write_entry(void *context, const char *name, const uint8_t *bytes, size_t size)
+{
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", (const char *)context, name);
+    if (!bytes) {
+        CHECK(make_folder(path) == 0);
+        return;
+    }
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+/* A line for each state: folder, what was cut, whether the step is over, and the models before and after it.
+ */
+static void write_state(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    writer *w = context;
+    bool is_part = fates[stop - 1].stop != SIZE_MAX;
+    int step = run_step(r, stop);
+    char folder[600];
+    b2_io *state;
+    snprintf(folder, sizeof folder, "%s/%" PRId64, w->folder, w->number);
+    CHECK(make_folder(folder) == 0);
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    b2_io_recording_each(state, write_entry, folder);
+    b2_io_recording_free(state);
+    fprintf(w->list, "state\t%" PRId64 "\t%s\t%d\t%s-%d\t%s-%d\n", w->number++, what,
+            !is_part && r->ends[step] == stop, r->scenario->name, step - 1, r->scenario->name, step);
+}
+
+static void write_models(const run *r, const writer *w)
+{
+    for (int step = 0; step <= r->step_count; step++) {
+        const plain_model *m = &r->models[step];
+        int64_t shape[CATERVA_MAX_NDIM];
+        int ndim = model_shape(m, shape);
+        char name[200];
+        fprintf(w->list, "model\t%s-%d\t%d\t", r->scenario->name, step, m->exists);
+        for (int d = 0; d < ndim; d++) fprintf(w->list, "%s%" PRId64, d ? "," : "", shape[d]);
+        fprintf(w->list, "\n");
+        snprintf(name, sizeof name, "%s-%d.raw", r->scenario->name, step);
+        write_entry((void *)w->folder, name, (const uint8_t *)m->items, (size_t)(m->rows * m->columns) * 4);
+    }
+}
+
+static void write_all(const char *folder)
+{
+    char name[600];
+    writer w = {folder, NULL, 0};
+    snprintf(name, sizeof name, "%s/list.txt", folder);
+    w.list = fopen(name, "w");
+    CHECK(w.list);
+    for (int i = 0; i < SCENARIO_COUNT && w.list; i++)
+        for (int home = BLOSC2_HOME_FILE; home <= BLOSC2_HOME_DIRECTORY; home++) {
+            run r = run_make(&SCENARIOS[i], (blosc2_home)home);
+            if (home == BLOSC2_HOME_FILE) write_models(&r, &w);
+            each_in_order(&r, write_state, &w);
+            run_free(&r);
+        }
+    CHECK(w.list && fclose(w.list) == 0);
+}
+
+/* ------------------------------------------------------------------ main */
+
+static void report(const char *name, const tally *count)
+{
+    printf("%s: %" PRId64 " states: %" PRId64 " old, %" PRId64 " new, %" PRId64 " errors, %" PRId64
+           " wrong\n",
+           name, count->states, count->old, count->fresh, count->errors, count->wrong);
+}
+
+static void check_all(void)
+{
+    tally counts[3] = {{0}}; /* calls in order, torn headers, what is not synced */
+    for (int i = 0; i < SCENARIO_COUNT; i++)
+        for (int home = BLOSC2_HOME_FILE; home <= BLOSC2_HOME_DIRECTORY; home++) {
+            run r = run_make(&SCENARIOS[i], (blosc2_home)home);
+            each_in_order(&r, judge_in_order, counts);
+            if (SYNCS) each_unsynced(&r, judge_unsynced, &counts[2]);
+            run_free(&r);
+        }
+    report("in order", &counts[0]);
+    report("torn headers", &counts[1]);
+    report("unsynced", &counts[2]);
+    CHECK(counts[0].states > 500 && counts[0].errors == 0 && counts[0].wrong == 0);
+    CHECK(counts[1].states > 100 && ((counts[1].errors == 0 && counts[1].wrong == 0) || !REPAIRS));
+    CHECK(counts[2].errors == 0 && counts[2].wrong == 0);
+    CHECK(counts[2].states > 500 || !SYNCS);
+}
+
+int main(int argc, char **argv)
+{
+    const char *profile = getenv("CATERVA_TEST_PROFILE");
+    stride = !profile ? 5 : !strcmp(profile, "quick") ? 29 : !strcmp(profile, "long") ? 1 : 5;
+    CHECK_OK(blosc2_init());
+    if (argc == 3 && !strcmp(argv[1], "write"))
+        write_all(argv[2]);
+    else
+        check_all();
+    return check_result();
+}
