@@ -309,10 +309,7 @@ static inline int create_array(caterva_array **array, const char *path, blosc2_h
     if (status < 0) return status;
     status = array_write_box(made, after, 0, after->rows, 0, after->columns);
     if (status == BLOSC2_OK) status = caterva_array_commit(made);
-    if (status < 0)
-        caterva_array_free(made);
-    else
-        *array = made;
+    *array = made; /* released by the caller, who may first ask what has failed */
     return status;
 }
 
@@ -348,7 +345,7 @@ static inline int array_change(caterva_array *array, const plain_model *before, 
     return status;
 }
 
-/** Take a step. @param array Set by STEP_CREATE. */
+/** Take a step. @param array Set by STEP_CREATE, which may have failed then. */
 static inline int array_step(caterva_array **array, const char *path, blosc2_home home, step_kind what,
                              const plain_model *before, const plain_model *after)
 {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "blosc2.h"
@@ -25,14 +26,14 @@ typedef struct recorded_file {
 
 static void record_free(b2_record *record)
 {
-    b2_free(record->name);
-    b2_free(record->from_name);
-    b2_free(record->bytes);
+    free(record->name);
+    free(record->from_name);
+    free(record->bytes);
 }
 
 static int copy_bytes(const void *bytes, size_t count, void *out)
 {
-    void *copy = b2_malloc(count);
+    void *copy = malloc(count ? count : 1);
     if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a record");
     if (count) memcpy(copy, bytes, count);
     memcpy(out, &copy, sizeof copy);
@@ -94,7 +95,7 @@ static int replay(recording *r, const b2_record *record, b2_fate fate)
 {
     if (r->count == r->room) {
         int64_t room = r->room * 2 + 32;
-        b2_record *grown = b2_realloc(r->records, (size_t)room * sizeof *grown);
+        b2_record *grown = realloc(r->records, (size_t)room * sizeof *grown);
         if (!grown) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate records");
         r->records = grown;
         r->room = room;
@@ -159,7 +160,7 @@ static int recording_open(void *context, const char *path, b2_open_mode mode, b2
     }
     if (node < 0) return missing(path);
     if (r->tree.nodes[node].is_directory) return refused(EISDIR, path);
-    recorded_file *file = b2_calloc(sizeof *file);
+    recorded_file *file = calloc(1, sizeof *file);
     if (!file) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a file");
     file->node = node;
     file->writable = mode == B2_OPEN_NEW || mode == B2_OPEN_UPDATE;
@@ -170,7 +171,7 @@ static int recording_open(void *context, const char *path, b2_open_mode mode, b2
 static void recording_close(void *context, b2_file *file)
 {
     (void)context;
-    b2_free(file);
+    free(file);
 }
 
 static b2_node *node_of(recording *r, b2_file *file)
@@ -185,7 +186,7 @@ static int recording_read(void *context, b2_file *file, void *out, size_t bytes,
     if (position < 0 || (uint64_t)position > node->size || bytes > node->size - (size_t)position)
         return blosc2_fail(BLOSC2_E_CORRUPT, "truncated: %zu bytes wanted at offset %" PRId64 ", it has %zu",
                            bytes, position, node->size);
-    memcpy(out, node->buffer.bytes + position, bytes);
+    memcpy(out, node->bytes + position, bytes);
     return BLOSC2_OK;
 }
 
@@ -319,9 +320,9 @@ static int recording_sync_directory(void *context, const char *path)
 
 int b2_io_recording_create(b2_io **out)
 {
-    recording *r = b2_calloc(sizeof *r);
+    recording *r = calloc(1, sizeof *r);
     if (!r || b2_tree_add_node(&r->tree, true) < 0) {
-        b2_free(r);
+        free(r);
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a recording table");
     }
     r->table = (b2_io){
@@ -352,9 +353,9 @@ void b2_io_recording_free(b2_io *io)
     if (!io) return;
     recording *r = io->context;
     for (int64_t i = 0; i < r->count; i++) record_free(&r->records[i]);
-    b2_free(r->records);
+    free(r->records);
     b2_tree_free(&r->tree);
-    b2_free(r);
+    free(r);
 }
 
 int64_t b2_io_recording_count(const b2_io *io)
@@ -409,9 +410,9 @@ static void visit_directory(const b2_tree *tree, int64_t directory, const char *
         if (snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "/" : "", entry->name) >= (int)sizeof inner)
             continue; /* no test has such names */
         visit(context, inner,
-              node->is_directory   ? NULL
-              : node->buffer.bytes ? node->buffer.bytes
-                                   : (uint8_t *)"",
+              node->is_directory ? NULL
+              : node->bytes      ? node->bytes
+                                 : (uint8_t *)"",
               node->size);
         if (node->is_directory) visit_directory(tree, entry->node, inner, visit, context);
     }

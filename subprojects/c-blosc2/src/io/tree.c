@@ -1,5 +1,6 @@
 #include "io/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "blosc2.h"
@@ -14,7 +15,7 @@ static int grow(void **items, int64_t count, int64_t *room, size_t item_bytes)
 {
     if (count < *room) return BLOSC2_OK;
     int64_t more = *room * 2 + 16;
-    void *grown = b2_realloc(*items, (size_t)more * item_bytes);
+    void *grown = realloc(*items, (size_t)more * item_bytes);
     if (!grown) return out_of_memory();
     *items = grown;
     *room = more;
@@ -23,10 +24,10 @@ static int grow(void **items, int64_t count, int64_t *room, size_t item_bytes)
 
 void b2_tree_free(b2_tree *tree)
 {
-    for (int64_t i = 0; i < tree->node_count; i++) b2_buffer_free(&tree->nodes[i].buffer);
-    for (int64_t i = 0; i < tree->entry_count; i++) b2_free(tree->entries[i].name);
-    b2_free(tree->nodes);
-    b2_free(tree->entries);
+    for (int64_t i = 0; i < tree->node_count; i++) free(tree->nodes[i].bytes);
+    for (int64_t i = 0; i < tree->entry_count; i++) free(tree->entries[i].name);
+    free(tree->nodes);
+    free(tree->entries);
     *tree = (b2_tree){0};
 }
 
@@ -92,7 +93,7 @@ int b2_tree_link(b2_tree *tree, int64_t parent, const char *name, int64_t node)
     int status = grow(&entries, tree->entry_count, &tree->entry_room, sizeof *tree->entries);
     tree->entries = entries;
     if (status < 0) return status;
-    char *copy = b2_malloc(strlen(name) + 1);
+    char *copy = malloc(strlen(name) + 1);
     if (!copy) return out_of_memory();
     memcpy(copy, name, strlen(name) + 1);
     tree->entries[tree->entry_count++] = (b2_entry){parent, node, copy};
@@ -103,7 +104,7 @@ void b2_tree_unlink(b2_tree *tree, int64_t parent, const char *name)
 {
     int64_t i = find_entry(tree, parent, name, strlen(name));
     if (i < 0) return;
-    b2_free(tree->entries[i].name);
+    free(tree->entries[i].name);
     tree->entries[i] = tree->entries[--tree->entry_count];
 }
 
@@ -117,9 +118,13 @@ bool b2_tree_is_empty(const b2_tree *tree, int64_t directory)
 int b2_tree_truncate(b2_tree *tree, int64_t number, size_t bytes)
 {
     b2_node *node = &tree->nodes[number];
-    int status = b2_buffer_reserve(&node->buffer, bytes);
-    if (status < 0) return status;
-    if (bytes > node->size) memset(node->buffer.bytes + node->size, 0, bytes - node->size);
+    if (bytes > node->capacity) {
+        uint8_t *grown = realloc(node->bytes, bytes * 2);
+        if (!grown) return out_of_memory();
+        node->bytes = grown;
+        node->capacity = bytes * 2;
+    }
+    if (bytes > node->size) memset(node->bytes + node->size, 0, bytes - node->size);
     node->size = bytes;
     node->changes++;
     return BLOSC2_OK;
@@ -133,7 +138,7 @@ int b2_tree_write(b2_tree *tree, int64_t number, const void *bytes, size_t count
         int status = b2_tree_truncate(tree, number, position + count);
         if (status < 0) return status;
     }
-    memcpy(node->buffer.bytes + position, bytes, count);
+    memcpy(node->bytes + position, bytes, count);
     node->changes++;
     return BLOSC2_OK;
 }

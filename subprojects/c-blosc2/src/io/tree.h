@@ -1,6 +1,7 @@
 /**
  * Files and directories in memory, as a file system keeps them: nodes that hold bytes, and names of nodes in
- * directories. What recording.c records and replays; tests only, for one thread.
+ * directories. What recording.c records and replays; tests only, for one thread. Its memory is not the
+ * library's, of which tests let run short.
  */
 #ifndef B2_IO_TREE_H
 #define B2_IO_TREE_H
@@ -9,12 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/memory.h"
-
 typedef struct b2_node {
     bool is_directory;
-    b2_buffer buffer; /* its first `size` bytes are the file */
-    size_t size;
+    uint8_t *bytes; /* the file; NULL while it is empty */
+    size_t size, capacity;
     int64_t changes; /* a clock for b2_identity */
 } b2_node;
 
