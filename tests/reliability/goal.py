@@ -30,6 +30,11 @@ class Effort:
     peers: bool
     seconds: float
 
+    @property
+    def skips_builds(self) -> bool:
+        """Whether goals that need builds of their own are left out."""
+        return self.name == "quick"
+
     def count(self, ci: int, quick: int, release: int) -> int:
         """Return how many times something is tried."""
         return {"ci": ci, "quick": quick, "release": release}[self.name]

@@ -23,6 +23,7 @@ MODULES = [
     "remote",
     "code",
     "cost",
+    "stages",
 ]
 WORDS = {True: "pass", False: "FAIL", None: "----"}
 
