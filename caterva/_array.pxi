@@ -67,7 +67,7 @@ cdef class ArrayHandle:
         return wrap(owner)
 
     @staticmethod
-    def open(path, int64_t offset, int mode, int64_t max_bytes=0):
+    def open(path, int64_t offset, int mode, int64_t max_bytes=0, safety=(0, 0, 0, 0)):
         """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
         cdef bytes encoded = os.fsencode(path)
         cdef blosc2_origin origin
@@ -78,6 +78,7 @@ cdef class ArrayHandle:
         origin.offset = offset
         origin.mode = <blosc2_mode>mode
         origin.max_bytes = max_bytes
+        parse_safety(safety, &origin.safety)
         return open_origin(&origin, None)
 
     @staticmethod
@@ -158,6 +159,12 @@ cdef class ArrayHandle:
     def read_only(self):
         cdef Owner owner = self.own()
         return bool(blosc2_schunk_read_only(owner.schunk()))
+
+    @property
+    def safety(self):
+        cdef Owner owner = self.own()
+        cdef const blosc2_safety *safety = blosc2_schunk_safety(owner.schunk())
+        return (<int>safety.durability, <int>safety.checksums, <int>safety.locking, safety.lock_timeout_ms)
 
     @property
     def codec(self):

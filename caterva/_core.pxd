@@ -31,6 +31,14 @@ cdef extern from "blosc2.h":
         bint use_dict
         uint8_t filters[6]
         uint8_t filters_meta[6]
+    ctypedef enum blosc2_durability: pass
+    ctypedef enum blosc2_checksums: pass
+    ctypedef enum blosc2_locking: pass
+    ctypedef struct blosc2_safety:
+        blosc2_durability durability
+        blosc2_checksums checksums
+        blosc2_locking locking
+        int32_t lock_timeout_ms
     ctypedef struct blosc2_workspace: pass
     int blosc2_workspace_create(blosc2_workspace **out) noexcept nogil
     void blosc2_workspace_free(blosc2_workspace *workspace) noexcept nogil
@@ -54,6 +62,7 @@ cdef extern from "blosc2.h":
         void *context
         int64_t size
         int64_t max_bytes
+        blosc2_safety safety
     ctypedef struct blosc2_schunk: pass
     int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode,
                            blosc2_schunk **out) noexcept nogil
@@ -63,6 +72,7 @@ cdef extern from "blosc2.h":
     bint blosc2_schunk_read_only(const blosc2_schunk *schunk) noexcept nogil
     const char *blosc2_schunk_path(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
+    const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk) noexcept nogil
@@ -91,6 +101,7 @@ cdef extern from "caterva.h":
         const char *dtype
         blosc2_home home
         const char *path
+        blosc2_safety safety
         blosc2_cparams cparams
         caterva_fill fill
         const void *fill_value

@@ -21,6 +21,7 @@ from caterva.indexing import Selection, select, whole
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.plain import PlainArray, plain
+from caterva.safety import Safety
 from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
 from caterva.threads import MAX_THREADS
@@ -367,7 +368,8 @@ class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
         if self.urlpath is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, *self._place, self.max_bytes, self._keeps())
+        place = (os.path.abspath(self.urlpath), mode, *self._place)
+        return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
@@ -398,9 +400,15 @@ def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDA
 
 
 def _open(
-    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, keeps: dict[str, int]
+    path: str | bytes,
+    mode: str | None,
+    offset: int,
+    mmap: bool,
+    max_bytes: int | None,
+    safety: Safety,
+    keeps: dict[str, int],
 ) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes))
+    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
     return _keeping(array, keeps)

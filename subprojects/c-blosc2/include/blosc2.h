@@ -328,9 +328,36 @@ typedef struct blosc2_metalayer {
     int32_t content_bytes;
 } blosc2_metalayer;
 
+/** Whether a commit waits until the medium has it. blosc2_schunk_flush() does that at any time. */
+typedef enum blosc2_durability {
+    BLOSC2_DURABILITY_ORDER = 0, /**< survives the end of the process, and a full disk */
+    BLOSC2_DURABILITY_FSYNC = 1, /**< and the end of the system, as by a power cut */
+} blosc2_durability;
+
+/** Checksums of chunks and of what describes them (docs/design/durability.md). */
+typedef enum blosc2_checksums {
+    BLOSC2_CHECKSUMS_ON = 0,  /**< written with new frames outside of memory; checked when read */
+    BLOSC2_CHECKSUMS_OFF = 1, /**< not in new frames; not checked */
+} blosc2_checksums;
+
+/** Locks between processes, and between handles of one process. */
+typedef enum blosc2_locking {
+    BLOSC2_LOCKING_ON = 0,
+    BLOSC2_LOCKING_OFF = 1, /**< nobody else uses the frame, or the file system has no locks */
+} blosc2_locking;
+
+/** How a frame outside of memory is kept safe. */
+typedef struct blosc2_safety {
+    blosc2_durability durability;
+    blosc2_checksums checksums;
+    blosc2_locking locking;
+    int32_t lock_timeout_ms; /**< how long to wait for a lock, >= 0 */
+} blosc2_safety;
+
 typedef struct blosc2_schunk_options {
     blosc2_home home;
     const char *path; /**< of the file or directory; NULL in memory */
+    blosc2_safety safety;
     blosc2_cparams cparams;
     int32_t chunk_bytes; /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
     int32_t block_bytes;
@@ -371,6 +398,7 @@ typedef struct blosc2_origin {
     void *context;        /**< of `read` */
     int64_t size;         /**< bytes of the frame, but at a path */
     int64_t max_bytes;    /**< blosc2_schunk_set_max_bytes(), from the first allocation on */
+    blosc2_safety safety;
 } blosc2_origin;
 
 /**
@@ -410,6 +438,7 @@ BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
+BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);

@@ -163,6 +163,7 @@ static int create_schunk(const caterva_options *options, const cat_layout *layou
     blosc2_schunk_options below = {
         .home = options->home,
         .path = options->path,
+        .safety = options->safety,
         .cparams = options->cparams,
         .chunk_bytes = layout->chunk_bytes,
         .block_bytes = layout->block_bytes,

@@ -143,7 +143,8 @@ static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *en
         *entry = b2_index_special(view->special);
         return BLOSC2_OK;
     }
-    return schunk->store->ops->put(schunk->store, view->bytes, view->cbytes, entry);
+    const b2_stored stored = {.bytes = view->bytes, .cbytes = view->cbytes};
+    return schunk->store->ops->put(schunk->store, &stored, entry);
 }
 
 static void count_stored(blosc2_schunk *schunk, int64_t bytes)

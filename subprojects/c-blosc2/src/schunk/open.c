@@ -316,6 +316,7 @@ static int open_at_path(const blosc2_origin *origin, blosc2_schunk **out)
     int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &schunk);
     if (status < 0) return status;
     schunk->max_bytes = origin->max_bytes;
+    schunk->safety = origin->safety;
     schunk->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
     if (origin->mode == BLOSC2_READ_MAPPED) {
         b2_io_mapped(&schunk->mapped_io);
@@ -343,6 +344,7 @@ static int open_whole(const blosc2_origin *origin, b2_io *io, void (*free_io)(b2
     schunk->own_io = io;
     schunk->free_own_io = free_io;
     schunk->max_bytes = origin->max_bytes;
+    schunk->safety = origin->safety;
     schunk->mode = mode;
     frame_file frame = {.io = io};
     status = io->open(io->context, NULL, mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE, &frame.file);

@@ -146,6 +146,7 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
     status = b2_schunk_new(options->home, options->path, &schunk);
     if (status < 0) return status;
     schunk->cparams = options->cparams;
+    schunk->safety = options->safety;
     schunk->chunk_bytes = options->chunk_bytes;
     schunk->block_bytes = options->block_bytes;
     schunk->nbytes = options->chunk_count * options->chunk_bytes;
@@ -199,6 +200,11 @@ const char *blosc2_schunk_path(const blosc2_schunk *schunk)
 const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk)
 {
     return &schunk->cparams;
+}
+
+const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
+{
+    return &schunk->safety;
 }
 
 int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk)

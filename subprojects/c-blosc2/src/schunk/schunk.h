@@ -13,6 +13,7 @@ struct blosc2_schunk {
     blosc2_mode mode;
     char *path; /* owned; "" in memory */
     blosc2_cparams cparams;
+    blosc2_safety safety;
     int32_t chunk_bytes; /* 0: sizes vary */
     int32_t block_bytes;
     int64_t nbytes;

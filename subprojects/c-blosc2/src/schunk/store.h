@@ -13,13 +13,22 @@
 
 typedef struct b2_store b2_store;
 
+/** A chunk as it is stored. */
+typedef struct b2_stored {
+    const uint8_t *bytes;
+    int32_t cbytes;
+    const uint8_t *after; /* the postscript behind it; not counted by cbytes */
+    int32_t after_bytes;  /* 0: none */
+} b2_stored;
+
 typedef struct b2_store_ops {
     /* Bytes from the chunk's start on that may belong to it: an upper bound of its cbytes. */
     int (*room)(b2_store *store, int64_t location, int64_t *bytes);
     /* The bytes [0, bytes) of a chunk where they lie in memory, else NULL. */
     const uint8_t *(*map)(b2_store *store, int64_t location, int64_t bytes);
     int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
-    int (*put)(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location);
+    /* Store a chunk, and right behind it what is outside of it: its postscript (`after_bytes` may be 0). */
+    int (*put)(b2_store *store, const b2_stored *chunk, int64_t *location);
     /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
      */
     void (*drop)(b2_store *store, int64_t location);

@@ -57,14 +57,18 @@ static int frame_read(b2_store *base, int64_t location, int64_t position, void *
                            position_of(store, location) + position);
 }
 
-static int frame_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+static int frame_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 {
     frame_store *store = (frame_store *)base;
-    int status = store->io->write(store->io->context, store->file, chunk, (size_t)cbytes,
-                                  position_of(store, store->append));
+    const b2_io *io = store->io;
+    int64_t position = position_of(store, store->append);
+    int status = io->write(io->context, store->file, chunk->bytes, (size_t)chunk->cbytes, position);
+    if (status == BLOSC2_OK && chunk->after_bytes)
+        status = io->write(io->context, store->file, chunk->after, (size_t)chunk->after_bytes,
+                           position + chunk->cbytes);
     if (status < 0) return status;
     *location = store->append;
-    store->append += cbytes;
+    store->append += (int64_t)chunk->cbytes + chunk->after_bytes;
     return BLOSC2_OK;
 }
 

@@ -98,7 +98,7 @@ static int sparse_read(b2_store *base, int64_t location, int64_t position, void 
     return status;
 }
 
-static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 {
     sparse_store *store = (sparse_store *)base;
     if (store->next > UINT32_MAX)
@@ -108,7 +108,10 @@ static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int6
     int status = open_chunk(store, store->next, B2_OPEN_NEW, &file);
     if (status < 0) return status;
     int64_t number = store->next++;
-    status = store->io->write(store->io->context, file, chunk, (size_t)cbytes, 0);
+    status = store->io->write(store->io->context, file, chunk->bytes, (size_t)chunk->cbytes, 0);
+    if (status == BLOSC2_OK && chunk->after_bytes)
+        status = store->io->write(store->io->context, file, chunk->after, (size_t)chunk->after_bytes,
+                                  chunk->cbytes);
     store->io->close(store->io->context, file);
     if (status < 0) {
         base->ops->drop(base, number);
