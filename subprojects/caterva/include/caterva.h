@@ -50,7 +50,7 @@ typedef struct caterva_options {
     caterva_geometry geometry;
     const char *dtype; /**< UTF-8, for "b2nd": ndim-metalayers.md 1; "" if unknown */
     blosc2_home home;
-    const char *path;       /**< NULL in memory */
+    const char *path; /**< NULL in memory */
     blosc2_safety safety;
     blosc2_cparams cparams; /**< its item_bytes equals the geometry's */
     caterva_fill fill;
