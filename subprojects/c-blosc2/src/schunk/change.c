@@ -19,11 +19,13 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
                               schunk->path[0] ? schunk->path : "the frame");
     if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
     int status = schunk->store->ops->check(schunk->store);
+    if (status == BLOSC2_OK) status = schunk->store->ops->prepare(schunk->store, &schunk->index);
     if (status < 0) return status;
     status = b2_index_copy(&schunk->index, &schunk->before.index);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->fixed, &schunk->before.fixed);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->variable, &schunk->before.variable);
     if (status < 0) {
+        schunk->store->ops->rollback(schunk->store);
         b2_index_free(&schunk->before.index);
         b2_layers_free(&schunk->before.fixed);
         b2_layers_free(&schunk->before.variable);

@@ -28,7 +28,8 @@ static int make_frame(const blosc2_schunk *from, const b2_io *io, blosc2_workspa
     b2_store *store;
     int status = b2_index_copy(&from->index, index);
     if (status < 0) return status;
-    status = b2_store_frame_create(io, NULL, (int32_t)b2_frame_header_size(&from->fixed), &store);
+    const b2_new_frame frame = {.header_bytes = (int32_t)b2_frame_header_size(&from->fixed)};
+    status = b2_store_frame_create(io, &frame, &store);
     if (status == BLOSC2_OK) {
         status = copy_chunks(from, store, index, workspace);
         b2_state state = b2_schunk_state(from);

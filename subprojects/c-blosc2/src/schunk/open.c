@@ -90,6 +90,15 @@ static int64_t highest_location(const b2_index *index)
     return highest;
 }
 
+static int64_t lowest_location(const b2_index *index)
+{
+    int64_t lowest = INT64_MAX;
+    if (!index->entries) return index->count > 0 && index->uniform >= 0 ? index->uniform : lowest;
+    for (int64_t i = 0; i < index->count; i++)
+        if (index->entries[i] >= 0) lowest = b2_min_i64(lowest, index->entries[i]);
+    return lowest;
+}
+
 /* Chunks lie apart from each other: there is a limit to how many have room, in bytes or in files. */
 static int check_stored_count(const b2_frame_header *header, const b2_index *index)
 {
@@ -247,8 +256,14 @@ static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
     if (status == BLOSC2_OK) {
         schunk->io = frame->io;
         schunk->stored_bytes = -1;
-        const b2_opened opened = {schunk->path, frame->offset, &frame->header, frame->header_bytes.bytes,
-                                  frame->identity};
+        const b2_opened opened = {.path = schunk->path,
+                                  .offset = frame->offset,
+                                  .header = &frame->header,
+                                  .header_bytes = frame->header_bytes.bytes,
+                                  .identity = frame->identity,
+                                  .file_bytes = frame->available,
+                                  .lowest = lowest_location(&schunk->index),
+                                  .safety = schunk->safety};
         status = b2_store_frame_open(frame->io, frame->file, &opened, &schunk->store);
     } else {
         frame->io->close(frame->io->context, frame->file);
@@ -280,8 +295,9 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     if (status < 0) return status;
     schunk->stored_bytes = -1;
     schunk->files_bytes = frame.header.section_bytes;
-    return b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &frame.identity,
-                                &schunk->store);
+    const b2_opened_directory opened = {schunk->path, highest_location(&schunk->index), frame.identity,
+                                        schunk->safety};
+    return b2_store_sparse_open(io, &opened, &schunk->store);
 }
 
 static int open_path(blosc2_schunk *schunk, int64_t offset)

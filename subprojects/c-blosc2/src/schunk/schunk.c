@@ -113,6 +113,7 @@ static int create_store(blosc2_schunk *schunk)
     if (header_bytes > INT32_MAX)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: a header of %lld bytes (expected at most %d)",
                            (long long)header_bytes, INT32_MAX);
+    b2_new_frame frame = {.header_bytes = (int32_t)header_bytes, .safety = schunk->safety};
     switch (schunk->home) {
     case BLOSC2_HOME_MEMORY:
         return b2_store_memory_create(&schunk->store);
@@ -121,7 +122,7 @@ static int create_store(blosc2_schunk *schunk)
         if (status < 0) return status;
         schunk->free_own_io = b2_io_memory_free;
         schunk->io = schunk->own_io;
-        return b2_store_frame_create(schunk->io, NULL, (int32_t)header_bytes, &schunk->store);
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     case BLOSC2_HOME_FILE:
     case BLOSC2_HOME_DIRECTORY: {
@@ -131,8 +132,10 @@ static int create_store(blosc2_schunk *schunk)
         if (kind != B2_PATH_NONE)
             return blosc2_fail_io(BLOSC2_E_EXISTS, EEXIST, schunk->path, "%s exists already", schunk->path);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
-            return b2_store_sparse_create(schunk->io, schunk->path, &schunk->store);
-        return b2_store_frame_create(schunk->io, schunk->path, (int32_t)header_bytes, &schunk->store);
+            return b2_store_sparse_create(schunk->io, schunk->path, schunk->safety.durability,
+                                          &schunk->store);
+        frame.path = schunk->path;
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     }
     return blosc2_fail(BLOSC2_E_ARGUMENT, "home: %d (expected 0..3)", schunk->home);

@@ -5,6 +5,7 @@
  * files go. A new directory is filled under a temporary name, and renamed. File names are made from checked
  * numbers alone.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,12 @@ typedef struct sparse_store {
     bool is_new;
     int64_t next;           /* number for the next chunk file */
     int64_t committed_next; /* `next` at the last commit */
-    b2_identity identity;   /* of the committed index file */
+    int64_t synced_next;    /* files from here on may not be on the medium */
+    bool is_unsynced;       /* nor may the index */
+    bool has_new_name;      /* nor the directory's name */
+    bool poisoned;          /* a sync failed */
+    blosc2_durability durability;
+    b2_identity identity; /* of the committed index file */
 } sparse_store;
 
 static char *file_path(const sparse_store *store, const char *name)
@@ -186,6 +192,68 @@ static int sparse_check(b2_store *base)
     return status;
 }
 
+/* ------------------------------------------------------------------ syncs */
+
+/* A sync that failed is not tried again: the system may have forgotten the bytes by then. */
+static int poison(sparse_store *store, int status)
+{
+    if (status == BLOSC2_E_IO) store->poisoned = true;
+    return status;
+}
+
+static int sync_file(sparse_store *store, const char *path)
+{
+    const b2_io *io = store->io;
+    b2_file *file;
+    int status = io->open(io->context, path, B2_OPEN_UPDATE, &file);
+    if (status < 0) return status;
+    status = io->sync(io->context, file);
+    io->close(io->context, file);
+    return status < 0 ? poison(store, status) : status;
+}
+
+/* Files put since the last sync; some of them are gone. */
+static int sync_chunks(sparse_store *store)
+{
+    for (int64_t number = store->synced_next; number < store->next; number++) {
+        char *path = chunk_path(store, number);
+        if (!path) return BLOSC2_E_MEMORY;
+        int status = sync_file(store, path);
+        b2_free(path);
+        if (status < 0 && status != BLOSC2_E_NOT_FOUND) return status;
+    }
+    store->synced_next = store->next;
+    return BLOSC2_OK;
+}
+
+static int sync_names(sparse_store *store)
+{
+    const b2_io *io = store->io;
+    int status = io->sync_directory(io->context, store->directory);
+    if (status == BLOSC2_OK && store->has_new_name) status = b2_io_sync_parent(io, store->path);
+    if (status < 0) return poison(store, status);
+    store->has_new_name = false;
+    store->is_unsynced = false;
+    return BLOSC2_OK;
+}
+
+static int sparse_flush(b2_store *base)
+{
+    sparse_store *store = (sparse_store *)base;
+    if (store->is_new) return BLOSC2_OK;
+    if (store->poisoned)
+        return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path, "%s: an earlier sync failed", store->path);
+    int status = sync_chunks(store);
+    if (status < 0 || !store->is_unsynced) return status;
+    char *path = file_path(store, INDEX_NAME);
+    if (!path) return BLOSC2_E_MEMORY;
+    status = sync_file(store, path);
+    b2_free(path);
+    return status == BLOSC2_OK ? sync_names(store) : status;
+}
+
+/* ------------------------------------------------------------------ commits */
+
 static int replace_index(sparse_store *store, const b2_state *state, const b2_image *image)
 {
     const b2_io *io = store->io;
@@ -193,6 +261,10 @@ static int replace_index(sparse_store *store, const b2_state *state, const b2_im
     char *temporary = path ? b2_io_temporary_name(path) : NULL;
     int status = temporary ? BLOSC2_OK : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     if (status == BLOSC2_OK) status = write_index(store, state, image, temporary);
+    if (status == BLOSC2_OK && store->durability == BLOSC2_DURABILITY_FSYNC) {
+        status = sync_file(store, temporary);
+        if (status < 0) io->remove(io->context, temporary);
+    }
     if (status == BLOSC2_OK) {
         b2_identity identity;
         status = io->identity(io->context, temporary, &identity); /* a rename keeps it */
@@ -214,17 +286,33 @@ static int publish(sparse_store *store)
     if (status < 0) return status;
     memcpy(store->directory, store->path, strlen(store->path) + 1); /* the temporary name is longer */
     store->is_new = false;
+    store->has_new_name = true;
     return BLOSC2_OK;
+}
+
+static int sparse_prepare(b2_store *base, const b2_index *index)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    (void)index;
+    if (!store->poisoned) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
+                          "%s: a sync failed, and what is on the medium is not known: open it again",
+                          store->path);
 }
 
 static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
 {
     sparse_store *store = (sparse_store *)base;
+    bool syncs = store->durability == BLOSC2_DURABILITY_FSYNC;
     b2_image image = {0};
     int status = b2_image_build(&image, state, workspace);
+    if (status == BLOSC2_OK && syncs) status = sync_chunks(store);
     if (status == BLOSC2_OK) status = replace_index(store, state, &image);
     b2_image_free(&image);
+    store->is_unsynced = true;
+    if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
+    if (status == BLOSC2_OK && syncs) status = sync_names(store);
     if (status == BLOSC2_OK) store->committed_next = store->next;
     return status;
 }
@@ -277,8 +365,10 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .put = sparse_put,
         .drop = sparse_drop,
         .check = sparse_check,
+        .prepare = sparse_prepare,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .flush = sparse_flush,
         .section_bytes = sparse_section_bytes,
         .describe = sparse_describe,
         .free = sparse_free,
@@ -298,7 +388,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
     return BLOSC2_OK;
 }
 
-int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
+int b2_store_sparse_create(const b2_io *io, const char *path, blosc2_durability durability, b2_store **out)
 {
     sparse_store *store;
     int status = make_store(io, path, &store);
@@ -309,19 +399,21 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
         return b2_store_cannot_create(status, path);
     }
     store->is_new = true;
+    store->durability = durability;
     *out = &store->base;
     return BLOSC2_OK;
 }
 
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, const b2_identity *identity,
-                         b2_store **out)
+int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out)
 {
+    const char *path = opened->path;
     sparse_store *store;
     int status = make_store(io, path, &store);
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
-    store->next = store->committed_next = highest + 1;
-    store->identity = *identity;
+    store->next = store->committed_next = store->synced_next = opened->highest + 1;
+    store->identity = opened->identity;
+    store->durability = opened->safety.durability;
     *out = &store->base;
     return BLOSC2_OK;
 }
