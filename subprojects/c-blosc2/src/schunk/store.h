@@ -65,6 +65,8 @@ typedef struct b2_opened {
     int64_t offset;   /* where in the file the frame starts */
     const b2_frame_header *header;
     const uint8_t *header_bytes; /* header->header_bytes of them, which it was parsed from */
+    const uint8_t *fingerprint;  /* B2_FINGERPRINT_BYTES at its end */
+    uint32_t flags;              /* the fingerprint's; 0 without one */
     b2_identity identity;        /* of the file, before it was opened */
 } b2_opened;
 

@@ -27,6 +27,7 @@ typedef struct frame_store {
     b2_buffer header;      /* the committed one, to notice other writers, and room for the next */
     b2_identity identity;  /* of the committed file */
     bool has_chunks;       /* committed */
+    uint8_t fingerprint[B2_FINGERPRINT_BYTES]; /* the committed one */
     int64_t append;        /* where the next chunk goes: counts from the end of the header, like locations */
 } frame_store;
 
@@ -85,7 +86,27 @@ int b2_store_changed(const char *path)
                           path);
 }
 
-/* Another file may have the name now, or another writer have replaced the header. */
+/* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.
+ * Threads that read may ask at the same time. */
+static int check_header(const frame_store *store)
+{
+    const b2_io *io = store->io;
+    size_t size = (size_t)store->header_bytes;
+    uint8_t fingerprint[B2_FINGERPRINT_BYTES];
+    b2_buffer found = {0};
+    int status = b2_buffer_reserve(&found, size);
+    if (status == BLOSC2_OK) status = io->read(io->context, store->file, found.bytes, size, store->offset);
+    bool same = status == BLOSC2_OK && memcmp(found.bytes, store->header.bytes, size) == 0;
+    b2_buffer_free(&found);
+    if (same) {
+        status = io->read(io->context, store->file, fingerprint, sizeof fingerprint,
+                          store->offset + store->frame_bytes - B2_FINGERPRINT_BYTES);
+        same = status == BLOSC2_OK && memcmp(fingerprint, store->fingerprint, sizeof fingerprint) == 0;
+    }
+    return status == BLOSC2_OK && !same ? b2_store_changed(store->path) : status;
+}
+
+/* Another file may have the name now, too. */
 static int frame_check(b2_store *base)
 {
     const frame_store *store = (const frame_store *)base;
@@ -97,11 +118,7 @@ static int frame_check(b2_store *base)
     if (status < 0) return status;
     if (now.device != store->identity.device || now.number != store->identity.number)
         return b2_store_changed(store->path);
-    size_t size = (size_t)store->header_bytes;
-    uint8_t *committed = store->header.bytes, *found = committed + size;
-    status = io->read(io->context, store->file, found, size, store->offset);
-    if (status == BLOSC2_OK && memcmp(found, committed, size) != 0) status = b2_store_changed(store->path);
-    return status;
+    return check_header(store);
 }
 
 static int publish(frame_store *store)
@@ -138,13 +155,19 @@ static int commit_all(frame_store *store, const b2_state *state, blosc2_workspac
     int status = b2_image_build(&image, state, workspace);
     int64_t section_bytes = store->append;
     int64_t frame_bytes = store->header_bytes + section_bytes + image.tail_bytes;
-    if (status == BLOSC2_OK)
+    uint8_t *header = store->header.bytes + store->header_bytes, fingerprint[B2_FINGERPRINT_BYTES];
+    if (status == BLOSC2_OK) {
+        b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section_bytes, frame_bytes, header);
+        b2_image_seal(&image, state, header, store->header_bytes);
+        memcpy(fingerprint, b2_image_fingerprint(&image), sizeof fingerprint);
         status = store->io->write(store->io->context, store->file, image.bytes.bytes,
                                   (size_t)image.tail_bytes, position_of(store, section_bytes));
+    }
     b2_image_free(&image);
     if (status == BLOSC2_OK) status = write_header(store, state, section_bytes, frame_bytes);
     if (status == BLOSC2_OK) status = publish(store);
     if (status < 0) return status;
+    memcpy(store->fingerprint, fingerprint, sizeof fingerprint);
     store->frame_bytes = frame_bytes;
     store->section_bytes = section_bytes;
     store->append = frame_bytes - store->header_bytes;
@@ -299,6 +322,7 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened,
     store->offset = opened->offset;
     store->identity = opened->identity;
     memcpy(store->header.bytes, opened->header_bytes, (size_t)header->header_bytes);
+    memcpy(store->fingerprint, opened->fingerprint, sizeof store->fingerprint);
     store->frame_bytes = header->frame_bytes;
     store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
     store->append = header->frame_bytes - header->header_bytes;

@@ -141,7 +141,7 @@ static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, s
 }
 
 /* The index file: header, index chunk, trailer. */
-static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image,
+static int write_index(const sparse_store *store, const b2_state *state, b2_image *image,
                        const char *path)
 {
     int64_t header_bytes = b2_frame_header_size(state->fixed);
@@ -154,6 +154,7 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
     int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
     if (status < 0) return status;
     b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, files_bytes, frame_bytes, bytes.bytes);
+    b2_image_seal(image, state, bytes.bytes, (int32_t)header_bytes);
     memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
     status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
     b2_buffer_free(&bytes);
@@ -186,7 +187,7 @@ static int sparse_check(b2_store *base)
     return status;
 }
 
-static int replace_index(sparse_store *store, const b2_state *state, const b2_image *image)
+static int replace_index(sparse_store *store, const b2_state *state, b2_image *image)
 {
     const b2_io *io = store->io;
     char *path = file_path(store, INDEX_NAME);
