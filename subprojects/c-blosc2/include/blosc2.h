@@ -340,6 +340,14 @@ typedef enum blosc2_checksums {
     BLOSC2_CHECKSUMS_OFF = 1, /**< not in new frames; not checked */
 } blosc2_checksums;
 
+/** What the checksums of a frame hold good for. */
+typedef enum blosc2_seal {
+    BLOSC2_SEAL_NONE = 0,   /**< it has none */
+    BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, which another writer has changed */
+    BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
+} blosc2_seal;
+
 /** Locks between processes, and between handles of one process. */
 typedef enum blosc2_locking {
     BLOSC2_LOCKING_ON = 0,
@@ -408,6 +416,15 @@ typedef struct blosc2_origin {
  */
 BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out);
 
+/** What became of a file whose header was damaged, as by a crash while it was written. */
+typedef enum blosc2_recovery {
+    BLOSC2_RECOVERED_NOTHING = 0, /**< it was not */
+    BLOSC2_RECOVERED_WHOLE = 1,   /**< it was completed: nothing is lost */
+    BLOSC2_RECOVERED_OLDER = 2,   /**< the last flushed state was opened: what was written after it is lost */
+} blosc2_recovery;
+
+BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
+
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
 BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
@@ -430,6 +447,15 @@ BLOSC2_API void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_b
 /** BLOSC2_E_LIMIT if `bytes` bytes for `what` are more than the limit allows, else BLOSC2_OK. */
 BLOSC2_API int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes);
 
+/** Write the name of a chunk for messages, such as its place in an array. */
+typedef void blosc2_name_fn(const void *context, int64_t chunk, char *out, size_t bytes);
+
+/** Name chunks in messages otherwise than by their numbers. `context` is borrowed for good. */
+BLOSC2_API void blosc2_schunk_name_chunks(blosc2_schunk *schunk, blosc2_name_fn *name, const void *context);
+
+/** Put the path and the chunk's name before the message of a failure to decode it. @return `status`. */
+BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int status);
+
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
@@ -439,6 +465,7 @@ BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< vie
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
+BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -461,6 +488,40 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  */
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
+
+/** What is known of the blocks of a chunk; the three add up to its blocks. */
+typedef struct blosc2_verdict {
+    int64_t verified;   /**< match their checksums */
+    int64_t unverified; /**< have none, and can be decoded (or use what is not built in) */
+    int64_t bad;
+} blosc2_verdict;
+
+/**
+ * Told of what is wrong with a chunk.
+ * @param block   Which block, or -1: all of the chunk.
+ * @param reason  Valid for the call.
+ */
+typedef void blosc2_bad_fn(void *context, int32_t block, const char *reason);
+
+/**
+ * Check a chunk, block by block, whatever the seal; blocks without checksums are decoded.
+ * @param bad  Called for each bad block, or once for the chunk.
+ * @return BLOSC2_OK, bad blocks or not; BLOSC2_E_ARGUMENT, BLOSC2_E_IO, BLOSC2_E_CHANGED, BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_verify_chunk(const blosc2_schunk *schunk, int64_t chunk,
+                                          blosc2_workspace *workspace, blosc2_bad_fn *bad, void *context,
+                                          blosc2_verdict *out);
+
+/** Told of progress, after each of `count` chunks. @return BLOSC2_OK, or a status that ends it. */
+typedef int blosc2_progress_fn(void *context, int64_t done, int64_t count);
+
+/**
+ * In a change: seal the frame as it is now. Chunks whose postscript is missing or another chunk's are stored
+ * anew, with one; each of their blocks is decoded before, and a bad one is BLOSC2_E_CORRUPT.
+ * @param progress  May be NULL.
+ * @return Also BLOSC2_E_ARGUMENT (in memory without a frame), and what `progress` returns. Roll back then.
+ */
+BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, void *context);
 
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 

@@ -107,11 +107,17 @@ static bool has_magic(const uint8_t *bytes)
            b2_load_le32(bytes + VERSION) == VERSION_WRITTEN;
 }
 
+int64_t b2_postscript_stated_bytes(const uint8_t *bytes)
+{
+    return has_magic(bytes) ? B2_POSTSCRIPT_MIN + 4 * (int64_t)b2_load_le32(bytes + COUNT) : 0;
+}
+
 bool b2_postscript_is_intact(const uint8_t *bytes, size_t available)
 {
-    if (available < B2_POSTSCRIPT_MIN || !has_magic(bytes)) return false;
-    uint64_t end = BLOCK_CRCS + 4 * (uint64_t)b2_load_le32(bytes + COUNT);
-    return end + 4 <= available && b2_load_le32(bytes + end) == b2_crc32c(0, bytes, (size_t)end);
+    int64_t size = available < B2_POSTSCRIPT_MIN ? 0 : b2_postscript_stated_bytes(bytes);
+    if (size == 0 || (uint64_t)size > available) return false;
+    size_t end = (size_t)size - 4;
+    return b2_load_le32(bytes + end) == b2_crc32c(0, bytes, end);
 }
 
 static int check_crc(const char *what, uint32_t stored, uint32_t found)
@@ -144,6 +150,8 @@ int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript
     int32_t start, stop, count = b2_postscript_count(view);
     if (count == 0) return BLOSC2_OK;
     if (count == 1) block = 0;
+    if (block < 0 || block >= count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, count - 1);
     int status = find_block(view, block, &start, &stop);
     if (status < 0) return status;
     uint32_t stored = b2_load_le32(postscript + BLOCK_CRCS + 4 * (size_t)block);

@@ -30,6 +30,9 @@ int32_t b2_postscript_bytes(const blosc2_view *view);
  */
 int b2_postscript_build(const blosc2_view *view, uint8_t *out);
 
+/** Size of the postscript that begins with these B2_POSTSCRIPT_MIN bytes; 0: none does. */
+int64_t b2_postscript_stated_bytes(const uint8_t *bytes);
+
 /** True if a whole and undamaged postscript lies there, of whatever chunk. */
 bool b2_postscript_is_intact(const uint8_t *bytes, size_t available);
 

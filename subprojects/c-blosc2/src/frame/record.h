@@ -15,7 +15,10 @@
 
 typedef enum b2_record_kind { B2_RECORD_REDO = 1, B2_RECORD_CHECKPOINT = 2 } b2_record_kind;
 
-enum { B2_RECORD_FOOT_BYTES = 8 }; /* at the end: what it takes to find the start */
+enum {
+    B2_RECORD_FOOT_BYTES = 8,       /* size and checksum, at the end */
+    B2_RECORD_HEADER_MAX = 1 << 22, /* headers are some hundred bytes: larger ones are not recorded */
+};
 
 /** Size of a record of headers of `header_bytes` bytes. */
 int64_t b2_record_bytes(b2_record_kind kind, int32_t header_bytes);

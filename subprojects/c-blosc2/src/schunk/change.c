@@ -36,6 +36,8 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
     schunk->before.nbytes = schunk->nbytes;
     schunk->before.stored_bytes = schunk->stored_bytes;
     schunk->before.files_bytes = schunk->files_bytes;
+    schunk->before.seal = schunk->seal;
+    schunk->before.verifies = schunk->verifies;
     schunk->dead.count = 0;
     schunk->layers_changed = false;
     schunk->tail_changed = !schunk->committed;
@@ -109,6 +111,8 @@ void blosc2_schunk_rollback(blosc2_schunk *schunk)
     schunk->nbytes = schunk->before.nbytes;
     schunk->stored_bytes = schunk->before.stored_bytes;
     schunk->files_bytes = schunk->before.files_bytes;
+    schunk->seal = schunk->before.seal;
+    schunk->verifies = schunk->before.verifies;
     end_change(schunk);
     b2_failure_restore(&failure);
 }
@@ -145,8 +149,9 @@ static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *en
         *entry = b2_index_special(view->special);
         return BLOSC2_OK;
     }
-    const b2_stored stored = {.bytes = view->bytes, .cbytes = view->cbytes};
-    return schunk->store->ops->put(schunk->store, &stored, entry);
+    b2_stored stored;
+    int status = b2_schunk_stored(view, schunk->seal, &schunk->postscript, &stored);
+    return status < 0 ? status : schunk->store->ops->put(schunk->store, &stored, entry);
 }
 
 static void count_stored(blosc2_schunk *schunk, int64_t bytes)

@@ -1,19 +1,41 @@
 /** A super-chunk as the bytes of a contiguous frame: chunks in order, no gaps; same content, same bytes. */
+#include "chunk/postscript.h"
 #include "schunk/schunk.h"
 
 /* Dead bytes that a frame in memory may have before it is worth moving, besides as many as live ones. */
 enum { DEAD_BYTES_FREE = 256 * 1024 };
 
-/* Put every stored chunk of `from` into `store`; `index` says where they went. */
-static int copy_chunks(const blosc2_schunk *from, b2_store *store, b2_index *index,
-                       blosc2_workspace *workspace)
+int b2_schunk_stored(const blosc2_view *view, blosc2_seal seal, b2_buffer *postscript, b2_stored *out)
 {
+    *out = (b2_stored){.bytes = view->bytes, .cbytes = view->cbytes};
+    if (seal == BLOSC2_SEAL_NONE) return BLOSC2_OK;
+    int32_t bytes = b2_postscript_bytes(view);
+    int status = b2_buffer_reserve(postscript, (size_t)bytes);
+    if (status == BLOSC2_OK) status = b2_postscript_build(view, postscript->bytes);
+    out->after = postscript->bytes;
+    out->after_bytes = bytes;
+    return status;
+}
+
+/* A frame that is being made of another super-chunk. */
+typedef struct copy_job {
+    const blosc2_schunk *from;
+    blosc2_seal seal; /* of the new one */
+    blosc2_workspace *workspace;
+    b2_buffer postscript;
+} copy_job;
+
+/* Put every stored chunk of `from` into `store`; `index` says where they went. */
+static int copy_chunks(copy_job *job, b2_store *store, b2_index *index)
+{
+    const blosc2_schunk *from = job->from;
     for (int64_t i = 0; i < from->index.count && from->index.entries; i++) {
         if (from->index.entries[i] < 0) continue;
         blosc2_view view;
         int64_t location = 0;
-        int status = blosc2_schunk_view(from, i, NULL, 0, workspace, &view);
-        const b2_stored stored = {.bytes = view.bytes, .cbytes = view.cbytes};
+        b2_stored stored;
+        int status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
+        if (status == BLOSC2_OK) status = b2_schunk_stored(&view, job->seal, &job->postscript, &stored);
         if (status == BLOSC2_OK) status = store->ops->put(store, &stored, &location);
         if (status < 0) return status;
         b2_index_set(index, i, location);
@@ -22,20 +44,21 @@ static int copy_chunks(const blosc2_schunk *from, b2_store *store, b2_index *ind
 }
 
 /* Write a whole frame into `io`. @param index Set to where its chunks are. */
-static int make_frame(const blosc2_schunk *from, const b2_io *io, blosc2_workspace *workspace, b2_store **out,
-                      b2_index *index)
+static int make_frame(copy_job *job, const b2_io *io, b2_store **out, b2_index *index)
 {
+    const blosc2_schunk *from = job->from;
     b2_store *store;
     int status = b2_index_copy(&from->index, index);
     if (status < 0) return status;
     const b2_new_frame frame = {.header_bytes = (int32_t)b2_frame_header_size(&from->fixed)};
     status = b2_store_frame_create(io, &frame, &store);
     if (status == BLOSC2_OK) {
-        status = copy_chunks(from, store, index, workspace);
+        status = copy_chunks(job, store, index);
+        b2_buffer_free(&job->postscript);
         b2_state state = b2_schunk_state(from);
         state.index = index;
-        state.same_tail = false;
-        if (status == BLOSC2_OK) status = store->ops->commit(store, &state, workspace);
+        state.seal = job->seal;
+        if (status == BLOSC2_OK) status = store->ops->commit(store, &state, job->workspace);
         if (status < 0) store->ops->free(store);
     }
     if (status < 0)
@@ -49,15 +72,16 @@ static int export_to(const blosc2_schunk *from, const b2_io *io)
 {
     b2_store *store;
     b2_index index;
-    blosc2_workspace *workspace;
-    int status = blosc2_workspace_create(&workspace);
+    bool on = from->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    copy_job job = {.from = from, .seal = on ? BLOSC2_SEAL_WHOLE : BLOSC2_SEAL_NONE};
+    int status = blosc2_workspace_create(&job.workspace);
     if (status < 0) return status;
-    status = make_frame(from, io, workspace, &store, &index);
+    status = make_frame(&job, io, &store, &index);
     if (status == BLOSC2_OK) {
         store->ops->free(store);
         b2_index_free(&index);
     }
-    blosc2_workspace_free(workspace);
+    blosc2_workspace_free(job.workspace);
     return status;
 }
 
@@ -81,7 +105,8 @@ void b2_schunk_compact_memory(blosc2_schunk *schunk)
     b2_store *store;
     b2_index index;
     if (b2_io_memory_create(&io) < 0) return;
-    if (make_frame(schunk, io, schunk->workspace, &store, &index) < 0) {
+    copy_job job = {.from = schunk, .seal = schunk->seal, .workspace = schunk->workspace};
+    if (make_frame(&job, io, &store, &index) < 0) {
         b2_io_memory_free(io);
         return;
     }

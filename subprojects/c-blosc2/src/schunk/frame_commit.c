@@ -12,8 +12,6 @@
 #include "base/memory.h"
 #include "schunk/frame_store.h"
 
-enum { RECORD_BYTES_MAX = 1 << 24 }; /* headers are some hundred bytes: larger ones are not recorded */
-
 int b2_frame_write(b2_frame_store *store, const void *bytes, int64_t count, int64_t location)
 {
     const b2_io *io = store->io;
@@ -82,7 +80,8 @@ int b2_frame_flush(b2_store *base)
 static int write_checkpoint(b2_frame_store *store)
 {
     int64_t bytes = b2_frame_checkpoint_bytes(store->header_bytes);
-    if (!store->has_checkpoint || store->checkpointed || bytes > RECORD_BYTES_MAX) return BLOSC2_OK;
+    if (!store->has_checkpoint || store->checkpointed || store->header_bytes > B2_RECORD_HEADER_MAX)
+        return BLOSC2_OK;
     uint8_t *record = b2_malloc((size_t)bytes);
     if (!record)
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a record of %lld bytes", (long long)bytes);
@@ -140,7 +139,7 @@ static int publish(b2_frame_store *store)
 static int write_tail(b2_frame_store *store, b2_image *image, int64_t location)
 {
     int64_t bytes = b2_record_bytes(B2_RECORD_REDO, store->header_bytes), end = location + image->tail_bytes;
-    if (!store->path || b2_frame_is_new(store) || bytes > RECORD_BYTES_MAX)
+    if (!store->path || b2_frame_is_new(store) || store->header_bytes > B2_RECORD_HEADER_MAX)
         return b2_frame_write(store, image->bytes.bytes, image->tail_bytes, location);
     int status = b2_buffer_reserve(&image->bytes, (size_t)(image->tail_bytes + bytes));
     if (status < 0) return status;
@@ -153,12 +152,26 @@ static int write_tail(b2_frame_store *store, b2_image *image, int64_t location)
     return status < 0 ? status : b2_frame_write(store, record, bytes, store->file_end);
 }
 
+/* Dead bytes of the section, about: a reader that writes decides by them whether to look. */
+static int64_t count_dead(const b2_frame_store *store, int64_t section_bytes)
+{
+    int64_t bytes = store->unknown_dead_bytes + store->space.dead_bytes;
+    for (int64_t i = 0; i < store->space.free.count; i++)
+        bytes += store->space.free.items[i].stop - store->space.free.items[i].start;
+    return b2_min_i64(bytes, section_bytes);
+}
+
 /* Write the tail to `location`, and the header. */
 static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *image, int64_t location)
 {
     int64_t frame_bytes = store->header_bytes + location + image->tail_bytes;
+    uint8_t fingerprint[B2_FINGERPRINT_BYTES];
+    b2_state sealed = *state;
+    sealed.dead_units = (uint32_t)b2_min_i64(count_dead(store, location) / B2_DEAD_UNIT, UINT32_MAX);
     b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, location, frame_bytes,
                     b2_frame_fresh(store));
+    b2_image_seal(image, &sealed, b2_frame_fresh(store), store->header_bytes);
+    memcpy(fingerprint, b2_image_fingerprint(image), sizeof fingerprint);
     bool syncs = store->path && store->durability == BLOSC2_DURABILITY_FSYNC;
     int status = write_tail(store, image, location);
     if (status == BLOSC2_OK) status = write_header(store);
@@ -169,6 +182,7 @@ static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *ima
     bool was_new = b2_frame_is_new(store);
     b2_space_commit(&store->space);
     if (!was_new) b2_space_bury(&store->space, store->section_bytes, old_tail);
+    memcpy(store->fingerprint, fingerprint, sizeof fingerprint);
     store->frame_bytes = frame_bytes;
     store->section_bytes = location;
     store->has_chunks = state->index->count > 0;

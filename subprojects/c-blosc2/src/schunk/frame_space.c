@@ -27,7 +27,7 @@ int64_t b2_frame_extent_bytes(const b2_frame_store *store, int64_t location)
             0 ||
         b2_header_parse(header, bytes, room, &view) < 0)
         return 0;
-    return (int64_t)view.cbytes + 0 * b2_postscript_bytes(&view);
+    return (int64_t)view.cbytes + (store->reuses ? b2_postscript_bytes(&view) : 0);
 }
 
 void b2_frame_drop(b2_store *base, int64_t location)
@@ -100,6 +100,17 @@ static void reserve_checkpoint(b2_frame_store *store)
     store->has_checkpoint = true;
 }
 
+/* The header was found damaged, and what it should be is known. */
+static int repair_header(b2_frame_store *store)
+{
+    if (!store->damaged) return BLOSC2_OK;
+    int status = store->io->write(store->io->context, store->file, b2_frame_committed(store),
+                                  (size_t)store->header_bytes, store->offset);
+    store->is_unsynced = true;
+    if (status == BLOSC2_OK) store->damaged = false;
+    return status;
+}
+
 int b2_frame_prepare(b2_store *base, const b2_index *index)
 {
     b2_frame_store *store = (b2_frame_store *)base;
@@ -111,11 +122,12 @@ int b2_frame_prepare(b2_store *base, const b2_index *index)
                               "%s: a sync failed, and what is on the medium is not known: open it again",
                               store->path);
     }
-    if (store->space.frozen) return BLOSC2_OK;
+    int status = repair_header(store);
+    if (status < 0) base->is_changing = false;
+    if (status < 0 || store->space.frozen) return status;
     b2_space *space = &store->space;
     int64_t enough = b2_max_i64(DEAD_BYTES_FREE, store->section_bytes / DEAD_PART);
     if (!store->is_scanned && space->dead_bytes + store->unknown_dead_bytes > enough) scan(store, index);
-    int status = BLOSC2_OK;
     if (space->dead_bytes > enough && b2_space_waits_for_sync(space)) status = b2_frame_sync(store);
     if (status == BLOSC2_OK) b2_space_settle(space);
     if (status == BLOSC2_OK) reserve_checkpoint(store);

@@ -2,9 +2,12 @@
 #ifndef B2_SCHUNK_FRAME_STORE_H
 #define B2_SCHUNK_FRAME_STORE_H
 
+#include "frame/fingerprint.h"
 #include "frame/record.h"
 #include "schunk/space.h"
 #include "schunk/store.h"
+
+enum { B2_DEAD_UNIT = 4096 }; /* in which a fingerprint counts dead bytes */
 
 typedef struct b2_frame_store {
     b2_store base;
@@ -15,11 +18,12 @@ typedef struct b2_frame_store {
     bool replaces;   /* the first commit may take the place of what is at `path` */
     int64_t offset;  /* of the frame in the file */
     int32_t header_bytes;
-    int64_t frame_bytes;   /* committed; header_bytes before the first commit */
-    int64_t section_bytes; /* committed */
-    b2_buffer header;      /* three of them: committed, new or found, damaged */
-    b2_identity identity;  /* of the committed file */
-    bool has_chunks;       /* committed */
+    int64_t frame_bytes;                       /* committed; header_bytes before the first commit */
+    int64_t section_bytes;                     /* committed */
+    b2_buffer header;                          /* three of them: committed, new or found, damaged */
+    b2_identity identity;                      /* of the committed file */
+    bool has_chunks;                           /* committed */
+    uint8_t fingerprint[B2_FINGERPRINT_BYTES]; /* committed */
     b2_space space;
     bool reuses;                /* dead space is written again */
     bool is_scanned;            /* `space` knows what was dead when the file was opened */

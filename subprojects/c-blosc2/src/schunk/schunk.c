@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 
 static const b2_io *io_of_tests;
 
@@ -51,6 +52,7 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
     b2_layers_free(&schunk->fixed);
     b2_layers_free(&schunk->variable);
     b2_free(schunk->dead.items);
+    b2_buffer_free(&schunk->postscript);
     blosc2_workspace_free(schunk->workspace);
     b2_free(schunk->path);
     b2_free(schunk);
@@ -59,6 +61,12 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
 void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_bytes)
 {
     schunk->max_bytes = max_bytes;
+}
+
+void blosc2_schunk_name_chunks(blosc2_schunk *schunk, blosc2_name_fn *name, const void *context)
+{
+    schunk->name_chunk = name;
+    schunk->namer = context;
 }
 
 int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes)
@@ -150,6 +158,9 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
     if (status < 0) return status;
     schunk->cparams = options->cparams;
     schunk->safety = options->safety;
+    bool on_disk = options->home == BLOSC2_HOME_FILE || options->home == BLOSC2_HOME_DIRECTORY;
+    if (on_disk && options->safety.checksums == BLOSC2_CHECKSUMS_ON) schunk->seal = BLOSC2_SEAL_WHOLE;
+    schunk->verifies = schunk->seal == BLOSC2_SEAL_WHOLE;
     schunk->chunk_bytes = options->chunk_bytes;
     schunk->block_bytes = options->block_bytes;
     schunk->nbytes = options->chunk_count * options->chunk_bytes;
@@ -176,7 +187,7 @@ b2_state b2_schunk_state(const blosc2_schunk *schunk)
                       .index = &schunk->index,
                       .fixed = &schunk->fixed,
                       .variable = &schunk->variable,
-                      .same_tail = !schunk->tail_changed};
+                      .seal = schunk->seal};
 }
 
 blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk)
@@ -205,9 +216,19 @@ const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk)
     return &schunk->cparams;
 }
 
+blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk)
+{
+    return schunk->seal;
+}
+
 const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
 {
     return &schunk->safety;
+}
+
+blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk)
+{
+    return schunk->recovered;
 }
 
 int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk)
@@ -238,9 +259,22 @@ int32_t b2_schunk_fixed_nbytes(const blosc2_schunk *schunk, int64_t chunk)
 
 int b2_schunk_chunk_cbytes(const blosc2_schunk *schunk, int64_t location, int64_t *cbytes)
 {
-    uint8_t header[B2_HEADER_BLOSC1];
-    int status = schunk->store->ops->read(schunk->store, location, 0, header, sizeof header);
-    if (status == BLOSC2_OK) *cbytes = b2_load_le32(header + 12);
+    uint8_t header[B2_HEADER_EXTENDED], postscript[B2_POSTSCRIPT_MIN];
+    const b2_store_ops *ops = schunk->store->ops;
+    if (!schunk->verifies) {
+        int status = ops->read(schunk->store, location, 0, header, B2_HEADER_BLOSC1);
+        if (status == BLOSC2_OK) *cbytes = b2_load_le32(header + 12);
+        return status;
+    }
+    blosc2_view view;
+    int64_t room;
+    int status = ops->room(schunk->store, location, &room);
+    if (status == BLOSC2_OK) status = ops->read(schunk->store, location, 0, header, sizeof header);
+    if (status == BLOSC2_OK) status = b2_header_parse(header, sizeof header, room - B2_POSTSCRIPT_MIN, &view);
+    if (status == BLOSC2_OK)
+        status = ops->read(schunk->store, location, view.cbytes, postscript, sizeof postscript);
+    if (status == BLOSC2_OK) status = b2_postscript_check_header(&view, postscript);
+    if (status == BLOSC2_OK) *cbytes = view.cbytes;
     return status;
 }
 

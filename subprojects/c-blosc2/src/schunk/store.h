@@ -76,11 +76,11 @@ typedef struct b2_opened {
     const b2_frame_header *header;
     const uint8_t *header_bytes; /* header->header_bytes of them, which it was parsed from */
     const uint8_t *damaged;      /* what is in their place in the file, if it is not them; else NULL */
+    const uint8_t *fingerprint;  /* B2_FINGERPRINT_BYTES at its end */
+    uint32_t flags;              /* the fingerprint's; 0 without one */
     b2_identity identity;        /* of the file, before it was opened */
     int64_t file_bytes;          /* from `offset` on */
     int64_t lowest;              /* location of the first chunk; INT64_MAX: none is stored */
-    int64_t dead_bytes;          /* of the section, as the frame says */
-    bool is_sealed;              /* all chunks have our postscripts */
     blosc2_safety safety;
 } b2_opened;
 

@@ -53,27 +53,31 @@ int b2_store_changed(const char *path)
                           path);
 }
 
-/* What is in the header's place must be what this store has read or written. */
-static int check_header(b2_frame_store *store)
+/* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.
+ * Threads that read may ask at the same time. */
+static int check_header(const b2_frame_store *store)
 {
     const b2_io *io = store->io;
     size_t size = (size_t)store->header_bytes;
-    uint8_t *found = b2_frame_fresh(store);
-    int status = io->read(io->context, store->file, found, size, store->offset);
-    if (status < 0) return status;
-    bool is_damaged = store->damaged && memcmp(found, b2_frame_damaged(store), size) == 0;
-    if (!is_damaged && memcmp(found, b2_frame_committed(store), size) != 0)
-        return b2_store_changed(store->path);
-    if (!store->damaged) return BLOSC2_OK;
-    status = io->write(io->context, store->file, b2_frame_committed(store), size, store->offset);
-    if (status == BLOSC2_OK) store->damaged = false;
-    return status;
+    uint8_t fingerprint[B2_FINGERPRINT_BYTES];
+    const uint8_t *expected = store->damaged ? b2_frame_damaged(store) : b2_frame_committed(store);
+    b2_buffer found = {0};
+    int status = b2_buffer_reserve(&found, size);
+    if (status == BLOSC2_OK) status = io->read(io->context, store->file, found.bytes, size, store->offset);
+    bool same = status == BLOSC2_OK && memcmp(found.bytes, expected, size) == 0;
+    b2_buffer_free(&found);
+    if (same) {
+        status = io->read(io->context, store->file, fingerprint, sizeof fingerprint,
+                          store->offset + store->frame_bytes - B2_FINGERPRINT_BYTES);
+        same = status == BLOSC2_OK && memcmp(fingerprint, store->fingerprint, sizeof fingerprint) == 0;
+    }
+    return status == BLOSC2_OK && !same ? b2_store_changed(store->path) : status;
 }
 
-/* Another file may have the name now, or another writer have replaced the header. */
+/* Another file may have the name now, too. */
 static int frame_check(b2_store *base)
 {
-    b2_frame_store *store = (b2_frame_store *)base;
+    const b2_frame_store *store = (const b2_frame_store *)base;
     const b2_io *io = store->io;
     if (!store->path || store->temporary) return BLOSC2_OK;
     b2_identity now;
@@ -208,8 +212,8 @@ static void open_space(b2_frame_store *store, const b2_opened *opened)
     b2_space_init(&store->space, store->file_end);
     b2_space_bury(&store->space, frame_end, store->file_end - frame_end);
     store->durability = opened->safety.durability;
-    store->reuses = store->path && opened->is_sealed;
-    store->unknown_dead_bytes = opened->dead_bytes;
+    store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
+    store->unknown_dead_bytes = (int64_t)(opened->flags >> B2_FINGERPRINT_DEAD_SHIFT) * B2_DEAD_UNIT;
     store->has_checkpoint = store->path && store->has_chunks &&
                             opened->lowest >= b2_frame_checkpoint_bytes(store->header_bytes) &&
                             store->section_bytes >= b2_frame_checkpoint_bytes(store->header_bytes);
@@ -224,6 +228,7 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened,
     store->offset = opened->offset;
     store->identity = opened->identity;
     memcpy(b2_frame_committed(store), opened->header_bytes, (size_t)header->header_bytes);
+    memcpy(store->fingerprint, opened->fingerprint, sizeof store->fingerprint);
     if (opened->damaged) {
         store->damaged = true;
         memcpy(b2_frame_damaged(store), opened->damaged, (size_t)header->header_bytes);

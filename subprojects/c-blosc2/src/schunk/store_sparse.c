@@ -147,8 +147,7 @@ static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, s
 }
 
 /* The index file: header, index chunk, trailer. */
-static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image,
-                       const char *path)
+static int write_index(const sparse_store *store, const b2_state *state, b2_image *image, const char *path)
 {
     int64_t header_bytes = b2_frame_header_size(state->fixed);
     int64_t frame_bytes = header_bytes + image->tail_bytes;
@@ -160,6 +159,7 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
     int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
     if (status < 0) return status;
     b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, files_bytes, frame_bytes, bytes.bytes);
+    b2_image_seal(image, state, bytes.bytes, (int32_t)header_bytes);
     memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
     status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
     b2_buffer_free(&bytes);
@@ -254,7 +254,7 @@ static int sparse_flush(b2_store *base)
 
 /* ------------------------------------------------------------------ commits */
 
-static int replace_index(sparse_store *store, const b2_state *state, const b2_image *image)
+static int replace_index(sparse_store *store, const b2_state *state, b2_image *image)
 {
     const b2_io *io = store->io;
     char *path = file_path(store, INDEX_NAME);
