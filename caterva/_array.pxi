@@ -104,10 +104,18 @@ cdef class ArrayHandle:
         return open_origin(&origin, read)
 
     def close(self):
-        """Release the array once calls in other threads are over; a change that was begun is rolled back."""
+        """Release the array once calls in other threads are over, and bring what is committed to the medium; a
+        change that was begun is rolled back."""
         cdef Owner owner = None
+        cdef int status
         with cython.critical_section(self):
             owner, self.owner = self.owner, owner
+        if owner is None or blosc2_schunk_read_only(owner.schunk()):
+            return
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        if status != BLOSC2_E_ARGUMENT:  # a change is open
+            check(status)
 
     # ------------------------------------------------------------ properties
 
@@ -159,6 +167,12 @@ cdef class ArrayHandle:
     def read_only(self):
         cdef Owner owner = self.own()
         return bool(blosc2_schunk_read_only(owner.schunk()))
+
+    @property
+    def recovery(self):
+        """1: the header was damaged, and completed; 2: an older state was opened instead; else 0."""
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_recovery(owner.schunk())
 
     @property
     def safety(self):
@@ -295,6 +309,22 @@ cdef class ArrayHandle:
         cdef Owner owner = self.own()
         with nogil:
             caterva_array_rollback(owner.array)
+
+    def flush(self):
+        """Bring what is committed to the medium."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        check(status)
+
+    def compact(self):
+        """Rewrite the file without its dead space."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_compact(owner.array)
+        check(status)
 
     def squeeze(self):
         """Drop the axes of length 1, in place."""

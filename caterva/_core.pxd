@@ -72,6 +72,8 @@ cdef extern from "blosc2.h":
     bint blosc2_schunk_read_only(const blosc2_schunk *schunk) noexcept nogil
     const char *blosc2_schunk_path(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
+    ctypedef enum blosc2_recovery: pass
+    blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk) noexcept nogil
@@ -141,6 +143,8 @@ cdef extern from "caterva.h":
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
+    int caterva_array_flush(caterva_array *array) noexcept nogil
+    int caterva_array_compact(caterva_array *array) noexcept nogil
     ctypedef struct caterva_name:
         char text[32]
     int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names,

@@ -15,6 +15,7 @@ from caterva import _core, handles
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
+from caterva.commits import Commits
 from caterva.dtypes import Items, items_from, items_of
 from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
@@ -32,7 +33,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, Commits, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -374,7 +375,7 @@ class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
     # ---------------------------------------------------------------- the handle
 
     def close(self) -> None:
-        """Release memory and files. The array cannot be used any more."""
+        """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
         self._handle.close()
 
     def __enter__(self) -> NDArray:

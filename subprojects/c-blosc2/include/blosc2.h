@@ -537,6 +537,23 @@ BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
 BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
 BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
 
+/**
+ * Bring what is committed to the medium, so that the end of the system does not undo it. What else is in the
+ * file behind the frame is cut off. Nothing to do in memory.
+ * @return BLOSC2_OK; BLOSC2_E_ARGUMENT while a change is open; BLOSC2_E_IO: what is on the medium is not
+ * known, and this handle changes nothing any more.
+ */
+BLOSC2_API int blosc2_schunk_flush(blosc2_schunk *schunk);
+
+/**
+ * Replace the file of a contiguous frame by one without dead space, its chunks in order, each with its
+ * checksums: a new file, brought to the medium, takes the name. Whoever has the old one open keeps it. A
+ * damaged chunk ends it (BLOSC2_E_CORRUPT), and nothing is changed. Frames in memory likewise; directories
+ * and separate chunks in memory have no dead space.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT while a change is open, and what reading and writing may return.
+ */
+BLOSC2_API int blosc2_schunk_compact(blosc2_schunk *schunk);
+
 /** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the
  * index alone. */
 BLOSC2_API int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t *bytes,

@@ -194,6 +194,10 @@ CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);
 CATERVA_API void caterva_array_rollback(caterva_array *array);
 
+/** blosc2_schunk_flush() and blosc2_schunk_compact(), under the lock. */
+CATERVA_API int caterva_array_flush(caterva_array *array);
+CATERVA_API int caterva_array_compact(caterva_array *array);
+
 /** A metalayer's name, NUL-terminated. */
 typedef struct caterva_name {
     char text[BLOSC2_MAX_NAME_BYTES + 1];

@@ -50,8 +50,7 @@ bool blosc2_schunk_changing(const blosc2_schunk *schunk)
     return schunk->changing;
 }
 
-/* The change is over; what it replaced is forgotten. */
-static void end_change(blosc2_schunk *schunk)
+void b2_schunk_end_change(blosc2_schunk *schunk)
 {
     b2_index_free(&schunk->before.index);
     b2_layers_free(&schunk->before.fixed);
@@ -76,7 +75,7 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
     schunk->committed = true;
     for (int64_t i = 0; i < schunk->dead.count; i++)
         schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
-    end_change(schunk);
+    b2_schunk_end_change(schunk);
     if (schunk->home == BLOSC2_HOME_MEMFRAME) b2_schunk_compact_memory(schunk);
     return BLOSC2_OK;
 }
@@ -113,8 +112,24 @@ void blosc2_schunk_rollback(blosc2_schunk *schunk)
     schunk->files_bytes = schunk->before.files_bytes;
     schunk->seal = schunk->before.seal;
     schunk->verifies = schunk->before.verifies;
-    end_change(schunk);
+    b2_schunk_end_change(schunk);
     b2_failure_restore(&failure);
+}
+
+int blosc2_schunk_flush(blosc2_schunk *schunk)
+{
+    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "flush: a change is open: commit it first");
+    if (schunk->mode == BLOSC2_READ) return BLOSC2_OK;
+    int status = schunk->store->ops->flush(schunk->store);
+    if (status < 0 || !schunk->store->ops->can_trim(schunk->store)) return status;
+    b2_failure failure;
+    b2_failure_save(&failure);
+    if (blosc2_schunk_begin(schunk) == BLOSC2_OK) { /* nobody else is at work there */
+        schunk->store->ops->trim(schunk->store);
+        blosc2_schunk_rollback(schunk);
+    }
+    b2_failure_restore(&failure);
+    return BLOSC2_OK;
 }
 
 static int reserve_dead(blosc2_schunk *schunk, int64_t more)

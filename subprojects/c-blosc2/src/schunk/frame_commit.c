@@ -62,13 +62,25 @@ int b2_frame_flush(b2_store *base)
     if (!store->path || store->temporary) return BLOSC2_OK;
     if (store->poisoned)
         return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path, "%s: an earlier sync failed", store->path);
-    int status = b2_frame_sync(store);
+    return b2_frame_sync(store);
+}
+
+bool b2_frame_can_trim(const b2_store *base)
+{
+    const b2_frame_store *store = (const b2_frame_store *)base;
+    return store->path && store->file_end > store->frame_bytes - store->header_bytes;
+}
+
+/* States before the committed one are not needed once that is on the medium. */
+void b2_frame_trim(b2_store *base)
+{
+    b2_frame_store *store = (b2_frame_store *)base;
+    b2_space *space = &store->space;
     int64_t end = store->frame_bytes - store->header_bytes;
-    if (status < 0 || base->has_readers || base->is_changing || store->file_end <= end) return status;
-    b2_space_claim(&store->space, end, b2_max_i64(store->space.end - end, 0));
-    store->space.end = store->space.committed_end = end;
+    if (base->has_readers || store->is_unsynced || store->poisoned) return;
+    b2_space_claim(space, end, b2_max_i64(space->end - end, 0));
+    space->end = space->committed_end = end;
     b2_frame_cut(store, end);
-    return BLOSC2_OK;
 }
 
 /* ------------------------------------------------------------------ the header */
@@ -129,6 +141,7 @@ static int publish(b2_frame_store *store)
     if (status < 0) return status;
     b2_free(store->temporary);
     store->temporary = NULL;
+    store->replaces = false;
     store->has_new_name = true;
     return BLOSC2_OK;
 }
@@ -172,7 +185,7 @@ static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *ima
                     b2_frame_fresh(store));
     b2_image_seal(image, &sealed, b2_frame_fresh(store), store->header_bytes);
     memcpy(fingerprint, b2_image_fingerprint(image), sizeof fingerprint);
-    bool syncs = store->path && store->durability == BLOSC2_DURABILITY_FSYNC;
+    bool syncs = store->path && (store->durability == BLOSC2_DURABILITY_FSYNC || store->replaces);
     int status = write_tail(store, image, location);
     if (status == BLOSC2_OK) status = write_header(store);
     if (status == BLOSC2_OK && syncs && store->temporary) status = b2_frame_sync(store);

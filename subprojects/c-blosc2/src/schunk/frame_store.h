@@ -76,6 +76,8 @@ static inline int64_t b2_frame_checkpoint_bytes(int32_t header_bytes)
 
 int b2_frame_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace);
 int b2_frame_flush(b2_store *base);
+bool b2_frame_can_trim(const b2_store *base);
+void b2_frame_trim(b2_store *base);
 
 /** Write at a position of the section. */
 int b2_frame_write(b2_frame_store *store, const void *bytes, int64_t count, int64_t location);

@@ -72,6 +72,9 @@ void b2_schunk_use_io(const b2_io *io);
  */
 void b2_schunk_compact_memory(blosc2_schunk *schunk);
 
+/** The change is over, all is committed or rolled back: what it replaced is forgotten. */
+void b2_schunk_end_change(blosc2_schunk *schunk);
+
 /** Its state for a store. */
 b2_state b2_schunk_state(const blosc2_schunk *schunk);
 

@@ -42,6 +42,10 @@ typedef struct b2_store_ops {
     void (*rollback)(b2_store *store);
     /* Bring what is committed to the medium, names too. */
     int (*flush)(b2_store *store);
+    /* True if `trim` would do something. */
+    bool (*can_trim)(const b2_store *store);
+    /* Give back to the system what is not needed any more. After `prepare`. */
+    void (*trim)(b2_store *store);
     /* Bytes of the chunks section, dead ones included; 0 where chunks lie each by itself. */
     int64_t (*section_bytes)(b2_store *store);
     /* Where a chunk is, for messages: a path, or "" in memory. */

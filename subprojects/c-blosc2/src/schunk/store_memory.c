@@ -67,6 +67,17 @@ static int memory_flush(b2_store *store)
     return BLOSC2_OK;
 }
 
+static bool memory_can_trim(const b2_store *store)
+{
+    (void)store;
+    return false;
+}
+
+static void memory_trim(b2_store *store)
+{
+    (void)store;
+}
+
 static int memory_commit(b2_store *store, const b2_state *state, blosc2_workspace *workspace)
 {
     (void)store;
@@ -110,6 +121,8 @@ int b2_store_memory_create(b2_store **out)
         .prepare = memory_prepare,
         .commit = memory_commit,
         .flush = memory_flush,
+        .can_trim = memory_can_trim,
+        .trim = memory_trim,
         .rollback = memory_rollback,
         .section_bytes = memory_section_bytes,
         .describe = memory_describe,

@@ -252,6 +252,17 @@ static int sparse_flush(b2_store *base)
     return status == BLOSC2_OK ? sync_names(store) : status;
 }
 
+static bool sparse_can_trim(const b2_store *store)
+{
+    (void)store;
+    return false;
+}
+
+static void sparse_trim(b2_store *store)
+{
+    (void)store;
+}
+
 /* ------------------------------------------------------------------ commits */
 
 static int replace_index(sparse_store *store, const b2_state *state, b2_image *image)
@@ -369,6 +380,8 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .commit = sparse_commit,
         .rollback = sparse_rollback,
         .flush = sparse_flush,
+        .can_trim = sparse_can_trim,
+        .trim = sparse_trim,
         .section_bytes = sparse_section_bytes,
         .describe = sparse_describe,
         .free = sparse_free,
