@@ -344,7 +344,8 @@ typedef enum blosc2_checksums {
 typedef enum blosc2_seal {
     BLOSC2_SEAL_NONE = 0,   /**< it has none */
     BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
-    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, which another writer has changed */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
+                               which another writer has replaced */
     BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
 } blosc2_seal;
 

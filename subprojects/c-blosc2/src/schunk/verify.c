@@ -242,20 +242,29 @@ static bool has_postscript(const blosc2_schunk *schunk, int64_t location, b2_buf
     return b2_postscript_is_intact(buffer->bytes, (size_t)bytes);
 }
 
+/* Look behind stored chunks at first, last, and between. */
+static bool find_postscript(const blosc2_schunk *schunk)
+{
+    enum { PROBES = 4 };
+    const b2_index *index = &schunk->index;
+    int64_t count = index->entries ? index->count : b2_min_i64(index->count, 1), seen = -1;
+    b2_buffer buffer = {0};
+    bool found = false;
+    for (int i = 0; i < PROBES && count > 0 && !found; i++) {
+        int64_t chunk = b2_max_i64((count - 1) * i / (PROBES - 1), seen + 1);
+        while (chunk < count && b2_index_get(index, chunk) < 0) chunk++;
+        if (chunk == count) break;
+        found = has_postscript(schunk, b2_index_get(index, chunk), &buffer);
+        seen = chunk;
+    }
+    b2_buffer_free(&buffer);
+    return found;
+}
+
 void b2_schunk_probe(blosc2_schunk *schunk)
 {
-    const b2_index *index = &schunk->index;
     bool remote = schunk->own_io && schunk->mode == BLOSC2_READ; /* a request costs more than it is worth */
-    if (schunk->seal != BLOSC2_SEAL_NONE || remote || index->count == 0) return;
-    if (schunk->safety.checksums != BLOSC2_CHECKSUMS_ON) return;
-    int64_t first = 0, last = index->count - 1;
-    if (!index->entries) last = 0;
-    while (first < last && b2_index_get(index, first) < 0) first++;
-    while (last > first && b2_index_get(index, last) < 0) last--;
-    if (b2_index_get(index, first) < 0) return;
-    b2_buffer buffer = {0};
-    if (has_postscript(schunk, b2_index_get(index, first), &buffer) ||
-        (last > first && has_postscript(schunk, b2_index_get(index, last), &buffer)))
+    bool on = schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    if (schunk->seal == BLOSC2_SEAL_NONE && on && !remote && find_postscript(schunk))
         schunk->seal = BLOSC2_SEAL_BROKEN;
-    b2_buffer_free(&buffer);
 }
