@@ -14,6 +14,24 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
         return BLOSC2_E_IO
 
 
+cdef void collect_bad(void *context, const blosc2_bad *bad) noexcept with gil:
+    """Keep a bad place of `ArrayHandle.verify`."""
+    reason = (<bytes>bad.reason).decode("utf-8", "replace")
+    (<list>context).append((bad.chunk, bad.block, bad.block_bytes, reason))
+
+
+cdef int tell_progress(void *context, int64_t done, int64_t count) noexcept with gil:
+    """Call the function of `ArrayHandle.adopt`, and keep what it raises."""
+    cdef list teller = <list>context
+    try:
+        PyErr_CheckSignals()
+        teller[0](done, count)
+        return 0
+    except BaseException as error:
+        teller[1] = error
+        return blosc2_fail(BLOSC2_E_IO, "progress: the caller ends it")
+
+
 cdef class Owner:
     """Owns a C array: it is released when the last call that uses it is over, so calls hold it by name."""
 
@@ -332,6 +350,44 @@ cdef class ArrayHandle:
         cdef int status
         with nogil:
             status = caterva_array_squeeze(owner.array)
+        check(status)
+
+    # ------------------------------------------------------------ checksums
+
+    @property
+    def seal(self):
+        """What checksums hold good for: a number of `blosc2_seal`."""
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_seal(owner.schunk())
+
+    def verify(self, int64_t start):
+        """Check chunks from `start` on, for a moment.
+
+        Returns the chunk to go on with, how many blocks were verified, unverified and bad, and what is bad:
+        (chunk, block or -1, block's bytes or 0, reason).
+        """
+        cdef Owner owner = self.own()
+        cdef list places = []
+        cdef void *context = <void *>places
+        cdef blosc2_verdict verdict
+        cdef int status
+        memset(&verdict, 0, sizeof(verdict))
+        with nogil:
+            status = caterva_array_verify(owner.array, &start, <blosc2_bad_fn *>collect_bad, context,
+                                          &verdict)
+        check(status)
+        return start, verdict.verified, verdict.unverified, verdict.bad, places
+
+    def adopt(self, progress):
+        """Give checksums to all that has none: one change. ``progress(done, count)`` is told of chunks."""
+        cdef Owner owner = self.own()
+        cdef list teller = [progress, None]
+        cdef void *context = <void *>teller
+        cdef int status
+        with nogil:
+            status = caterva_array_adopt(owner.array, <blosc2_progress_fn *>tell_progress, context)
+        if teller[1] is not None:
+            raise teller[1]
         check(status)
 
     # ------------------------------------------------------------ shape

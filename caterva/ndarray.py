@@ -27,13 +27,14 @@ from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
 from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
+from caterva.verification import Verifying, warn_if_unverified
 
 __all__ = ["NDArray"]
 
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, Commits, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -397,6 +398,7 @@ def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
 def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDArray:
     array = NDArray(_core.ArrayHandle.from_bytes(frame, max_bytes or 0))
     array._max_bytes = max_bytes
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)
 
 
@@ -412,4 +414,5 @@ def _open(
     array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)

@@ -58,7 +58,7 @@ ALIASES = {"filename": "urlpath", "sequential": "contiguous"}
 LEGACY = {"use_dict": "usedict", "cname": "codec", "complevel": "clevel"}
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """Return the stacklevel with which a warning of this function's caller names the user's line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "caterva":
@@ -91,7 +91,7 @@ def canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
             warnings.warn(
                 f"keyword {given!r} is deprecated: use {name!r}",
                 DeprecationWarning,
-                stacklevel=_level_of_caller(),
+                stacklevel=level_of_caller(),
             )
         if name in ("chunks", "blocks") and isinstance(value, Iterable) and not isinstance(value, str):
             value = tuple(value)

@@ -344,7 +344,8 @@ typedef enum blosc2_checksums {
 typedef enum blosc2_seal {
     BLOSC2_SEAL_NONE = 0,   /**< it has none */
     BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
-    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, which another writer has changed */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
+                               which another writer has replaced */
     BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
 } blosc2_seal;
 
@@ -466,6 +467,7 @@ BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" 
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
 BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -489,28 +491,34 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
 
-/** What is known of the blocks of a chunk; the three add up to its blocks. */
+/** Blocks, by what is known of them. */
 typedef struct blosc2_verdict {
     int64_t verified;   /**< match their checksums */
     int64_t unverified; /**< have none, and can be decoded (or use what is not built in) */
     int64_t bad;
 } blosc2_verdict;
 
-/**
- * Told of what is wrong with a chunk.
- * @param block   Which block, or -1: all of the chunk.
- * @param reason  Valid for the call.
- */
-typedef void blosc2_bad_fn(void *context, int32_t block, const char *reason);
+/** Where something is wrong. */
+typedef struct blosc2_bad {
+    int64_t chunk;
+    int32_t block;       /**< -1: all of the chunk */
+    int32_t block_bytes; /**< of this chunk's blocks; 0: not known */
+    const char *reason;  /**< valid for the call */
+} blosc2_bad;
+
+typedef void blosc2_bad_fn(void *context, const blosc2_bad *bad);
 
 /**
- * Check a chunk, block by block, whatever the seal; blocks without checksums are decoded.
- * @param bad  Called for each bad block, or once for the chunk.
- * @return BLOSC2_OK, bad blocks or not; BLOSC2_E_ARGUMENT, BLOSC2_E_IO, BLOSC2_E_CHANGED, BLOSC2_E_MEMORY.
+ * Check chunks, block by block, whatever the seal; blocks without checksums are decoded.
+ *
+ * @param next     First chunk to check; moves past those that were: one, and more while they take no time.
+ * @param bad      Called for each bad block, or once for a chunk that is bad as a whole.
+ * @param verdict  What is found is added to it.
+ * @return BLOSC2_OK, bad blocks or not; BLOSC2_E_ARGUMENT, BLOSC2_E_IO, BLOSC2_E_CHANGED, BLOSC2_E_LIMIT,
+ *         BLOSC2_E_MEMORY.
  */
-BLOSC2_API int blosc2_schunk_verify_chunk(const blosc2_schunk *schunk, int64_t chunk,
-                                          blosc2_workspace *workspace, blosc2_bad_fn *bad, void *context,
-                                          blosc2_verdict *out);
+BLOSC2_API int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
+                                    blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict);
 
 /** Told of progress, after each of `count` chunks. @return BLOSC2_OK, or a status that ends it. */
 typedef int blosc2_progress_fn(void *context, int64_t done, int64_t count);

@@ -230,6 +230,11 @@ CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind 
                                         const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);
 
+/** blosc2_schunk_verify() and blosc2_schunk_adopt() under the lock; the latter is one change. */
+CATERVA_API int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
+                                     blosc2_verdict *verdict);
+CATERVA_API int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress, void *context);
+
 /** blosc2_schunk_to_bytes() and blosc2_schunk_stored_bytes() under the lock. */
 CATERVA_API int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size);
 CATERVA_API int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes);

@@ -125,7 +125,7 @@ static uint32_t flags_of(const b2_state *state)
     uint32_t dead = state->dead_units < most ? state->dead_units : most;
     uint32_t flags = dead << B2_FINGERPRINT_DEAD_SHIFT;
     if (state->seal != BLOSC2_SEAL_BROKEN) flags |= B2_FINGERPRINT_SEALED;
-    if (state->seal != BLOSC2_SEAL_WHOLE) flags |= B2_FINGERPRINT_LAYERS;
+    if (state->seal != BLOSC2_SEAL_WHOLE) flags |= B2_FINGERPRINT_SOFT_UNKNOWN;
     return flags;
 }
 

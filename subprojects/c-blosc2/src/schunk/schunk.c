@@ -221,6 +221,11 @@ blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk)
     return schunk->seal;
 }
 
+bool blosc2_schunk_verifies(const blosc2_schunk *schunk)
+{
+    return schunk->verifies;
+}
+
 const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
 {
     return &schunk->safety;

@@ -1,6 +1,7 @@
 /** Checking all that is stored, and giving checksums to what has none. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "chunk/header.h"
 #include "chunk/postscript.h"
 #include "chunk/view.h"
@@ -10,6 +11,7 @@
 /* ------------------------------------------------------------------ one chunk */
 
 typedef struct verify_job {
+    int64_t chunk;
     blosc2_view view;
     const uint8_t *postscript; /* behind the chunk; NULL: none */
     blosc2_workspace *workspace;
@@ -25,10 +27,12 @@ static bool has_own_postscript(const blosc2_view *view, const uint8_t *postscrip
            b2_postscript_check_head(view, postscript) == BLOSC2_OK;
 }
 
-static void condemn_chunk(verify_job *job, int64_t blocks)
+/* Tell of a bad block by this thread's last failure. @param blocks How many that makes. */
+static void condemn(verify_job *job, int32_t block, int64_t blocks)
 {
-    job->bad(job->context, -1, blosc2_last_error());
-    job->verdict = (blosc2_verdict){.bad = blocks};
+    const blosc2_bad bad = {job->chunk, block, job->view.block_bytes, blosc2_last_error()};
+    job->bad(job->context, &bad);
+    job->verdict.bad += blocks;
 }
 
 /* A chunk that must have checksums. */
@@ -36,20 +40,20 @@ static void compare(verify_job *job)
 {
     const blosc2_view *view = &job->view;
     int status = BLOSC2_OK;
-    if (!job->postscript) status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (!job->postscript)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
     if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
-    if (status == BLOSC2_OK && !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
+    if (status == BLOSC2_OK &&
+        !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
         status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
     if (status < 0) {
-        condemn_chunk(job, view->block_count);
+        condemn(job, -1, view->block_count);
         return;
     }
     bool each = b2_postscript_count(view) > 1;
     for (int32_t i = 0; i < view->block_count; i++) {
-        if ((each || i == 0) && b2_postscript_check_block(view, job->postscript, i) < 0) {
-            job->bad(job->context, each ? i : -1, blosc2_last_error());
-            job->verdict.bad += each ? 1 : view->block_count;
-        }
+        if (b2_postscript_check_block(view, job->postscript, i) < 0)
+            condemn(job, each ? i : -1, each ? 1 : view->block_count);
         if (!each) break;
     }
     job->verdict.verified = view->block_count - job->verdict.bad;
@@ -67,10 +71,8 @@ static int decode(verify_job *job)
     for (int32_t i = 0; i < view->block_count && b2_view_is_regular(view) && status != BLOSC2_E_MEMORY; i++) {
         status = whole ? blosc2_view_decode(view, out->bytes, job->workspace)
                        : blosc2_view_decode_block(view, i, out->bytes, job->workspace);
-        if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC) {
-            job->bad(job->context, whole ? -1 : i, blosc2_last_error());
-            job->verdict.bad += whole ? view->block_count : 1;
-        }
+        if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC)
+            condemn(job, whole ? -1 : i, whole ? view->block_count : 1);
         if (whole) break;
     }
     job->verdict.unverified = view->block_count - job->verdict.bad;
@@ -100,40 +102,68 @@ static int64_t expected_blocks(const blosc2_schunk *schunk, int64_t chunk)
     return nbytes / schunk->block_bytes + (nbytes % schunk->block_bytes != 0);
 }
 
-int blosc2_schunk_verify_chunk(const blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace,
-                               blosc2_bad_fn *bad, void *context, blosc2_verdict *out)
+static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
 {
-    verify_job job = {.workspace = workspace, .bad = bad, .context = context};
-    int status = b2_schunk_view_unverified(schunk, chunk, workspace, &job.view, &job.postscript);
-    if (status == BLOSC2_OK && b2_index_get(&schunk->index, chunk) < 0) {
-        /* The index says all of it, whose checksum was compared when the frame was opened. */
-        if (schunk->seal == BLOSC2_SEAL_NONE)
-            job.verdict.unverified = job.view.block_count;
-        else
-            job.verdict.verified = job.view.block_count;
-    } else if (status == BLOSC2_OK) {
-        status = check_stored(schunk, &job);
-    } else if (status == BLOSC2_E_CORRUPT) {
-        condemn_chunk(&job, expected_blocks(schunk, chunk));
+    int status =
+        b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
+    if (status == BLOSC2_E_CORRUPT) {
+        job->view = (blosc2_view){0};
+        condemn(job, -1, expected_blocks(schunk, job->chunk));
         status = BLOSC2_OK;
     } else if (status == BLOSC2_E_UNSUPPORTED) {
-        job.verdict.unverified = expected_blocks(schunk, chunk);
+        job->verdict.unverified = expected_blocks(schunk, job->chunk);
         status = BLOSC2_OK;
+    } else if (status == BLOSC2_OK) {
+        status = check_stored(schunk, job);
     }
-    if (status == BLOSC2_OK && job.verdict.bad && schunk->store->ops->check(schunk->store) < 0)
+    if (status == BLOSC2_OK && job->verdict.bad && schunk->store->ops->check(schunk->store) < 0)
         return BLOSC2_E_CHANGED;
-    if (status < 0) return blosc2_schunk_fail_within(schunk, chunk, status);
-    *out = job.verdict;
+    return status < 0 ? blosc2_schunk_fail_within(schunk, job->chunk, status) : BLOSC2_OK;
+}
+
+/* Chunks that the index alone knows, whose checksum was compared when the frame was opened. */
+static void skip_specials(const blosc2_schunk *schunk, int64_t *next, blosc2_verdict *verdict)
+{
+    enum { MOST = 1 << 16 }; /* at once: the caller may want to stop */
+    int64_t start = *next, stop = schunk->index.count, blocks;
+    if (schunk->index.entries) {
+        stop = b2_min_i64(stop, start + MOST);
+        while (*next < stop && schunk->index.entries[*next] < 0) (*next)++;
+    } else if (schunk->index.uniform < 0) {
+        *next = stop;
+    }
+    if (*next == start) return;
+    blocks = (*next - start - 1) * expected_blocks(schunk, start) + expected_blocks(schunk, *next - 1);
+    if (schunk->seal == BLOSC2_SEAL_NONE)
+        verdict->unverified += blocks;
+    else
+        verdict->verified += blocks;
+}
+
+int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
+                         blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict)
+{
+    if (*next < 0 || *next > schunk->index.count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)*next,
+                           (long long)schunk->index.count);
+    skip_specials(schunk, next, verdict);
+    if (*next == schunk->index.count || b2_index_get(&schunk->index, *next) < 0) return BLOSC2_OK;
+    verify_job job = {.chunk = *next, .workspace = workspace, .bad = bad, .context = context};
+    int status = check_chunk(schunk, &job);
+    if (status < 0) return status;
+    verdict->verified += job.verdict.verified;
+    verdict->unverified += job.verdict.unverified;
+    verdict->bad += job.verdict.bad;
+    (*next)++;
     return BLOSC2_OK;
 }
 
 /* ------------------------------------------------------------------ all of them */
 
-static void ignore_bad(void *context, int32_t block, const char *reason)
+static void ignore_bad(void *context, const blosc2_bad *bad)
 {
     (void)context;
-    (void)block;
-    (void)reason;
+    (void)bad;
 }
 
 /* Store a chunk anew, with its postscript. The view may lie where the store writes to. */
@@ -147,15 +177,13 @@ static int store_again(blosc2_schunk *schunk, int64_t chunk, const blosc2_view *
 
 static int adopt_chunk(blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace, b2_buffer *copy)
 {
-    blosc2_view view;
-    blosc2_verdict verdict;
-    const uint8_t *postscript;
+    verify_job job = {.chunk = chunk, .workspace = workspace, .bad = ignore_bad};
     if (b2_index_get(&schunk->index, chunk) < 0) return BLOSC2_OK;
-    int status = blosc2_schunk_verify_chunk(schunk, chunk, workspace, ignore_bad, NULL, &verdict);
-    if (status == BLOSC2_OK && verdict.bad) status = b2_schunk_blame(schunk, chunk, BLOSC2_E_CORRUPT);
-    if (status < 0 || !verdict.unverified) return status;
-    status = b2_schunk_view_unverified(schunk, chunk, workspace, &view, &postscript);
-    return status < 0 ? status : store_again(schunk, chunk, &view, copy);
+    int status = check_chunk(schunk, &job);
+    if (status == BLOSC2_OK && job.verdict.bad) return b2_schunk_blame(schunk, chunk, BLOSC2_E_CORRUPT);
+    if (status < 0 || !job.verdict.unverified) return status;
+    status = b2_schunk_view_unverified(schunk, chunk, workspace, &job.view, &job.postscript);
+    return status < 0 ? status : store_again(schunk, chunk, &job.view, copy);
 }
 
 static int adopt_all(blosc2_schunk *schunk, blosc2_workspace *workspace, b2_buffer *copy,
@@ -214,20 +242,29 @@ static bool has_postscript(const blosc2_schunk *schunk, int64_t location, b2_buf
     return b2_postscript_is_intact(buffer->bytes, (size_t)bytes);
 }
 
+/* Look behind stored chunks at first, last, and between. */
+static bool find_postscript(const blosc2_schunk *schunk)
+{
+    enum { PROBES = 4 };
+    const b2_index *index = &schunk->index;
+    int64_t count = index->entries ? index->count : b2_min_i64(index->count, 1), seen = -1;
+    b2_buffer buffer = {0};
+    bool found = false;
+    for (int i = 0; i < PROBES && count > 0 && !found; i++) {
+        int64_t chunk = b2_max_i64((count - 1) * i / (PROBES - 1), seen + 1);
+        while (chunk < count && b2_index_get(index, chunk) < 0) chunk++;
+        if (chunk == count) break;
+        found = has_postscript(schunk, b2_index_get(index, chunk), &buffer);
+        seen = chunk;
+    }
+    b2_buffer_free(&buffer);
+    return found;
+}
+
 void b2_schunk_probe(blosc2_schunk *schunk)
 {
-    const b2_index *index = &schunk->index;
     bool remote = schunk->own_io && schunk->mode == BLOSC2_READ; /* a request costs more than it is worth */
-    if (schunk->seal != BLOSC2_SEAL_NONE || remote || index->count == 0) return;
-    if (schunk->safety.checksums != BLOSC2_CHECKSUMS_ON) return;
-    int64_t first = 0, last = index->count - 1;
-    if (!index->entries) last = 0;
-    while (first < last && b2_index_get(index, first) < 0) first++;
-    while (last > first && b2_index_get(index, last) < 0) last--;
-    if (b2_index_get(index, first) < 0) return;
-    b2_buffer buffer = {0};
-    if (has_postscript(schunk, b2_index_get(index, first), &buffer) ||
-        (last > first && has_postscript(schunk, b2_index_get(index, last), &buffer)))
+    bool on = schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    if (schunk->seal == BLOSC2_SEAL_NONE && on && !remote && find_postscript(schunk))
         schunk->seal = BLOSC2_SEAL_BROKEN;
-    b2_buffer_free(&buffer);
 }
