@@ -12,7 +12,8 @@ static int copy_chunks(const blosc2_schunk *from, b2_store *store, b2_index *ind
         if (from->index.entries[i] < 0) continue;
         blosc2_view view;
         int64_t location = 0;
-        int status = blosc2_schunk_view(from, i, NULL, 0, workspace, &view);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = blosc2_schunk_view(from, i, NULL, 0, workspace, &view);
         if (status == BLOSC2_OK) status = store->ops->put(store, view.bytes, view.cbytes, &location);
         if (status < 0) return status;
         b2_index_set(index, i, location);
