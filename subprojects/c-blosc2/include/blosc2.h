@@ -537,7 +537,7 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
- * Whether calls shall go on: asked by those that take long, in the thread that made them, ten times a second.
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a second.
  * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
  */
 typedef int blosc2_interrupt_fn(void *context);

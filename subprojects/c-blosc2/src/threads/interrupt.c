@@ -2,7 +2,7 @@
  * Interrupts: long calls ask between blocks whether they shall go on, and their threads are told.
  *
  * The question is the program's, and may be dear (the binding of Python takes its global lock for it), so
- * that it is put ten times a second only; in between a look at a coarse clock is all.
+ * that it is put twenty times a second only; in between a look at a coarse clock is all.
  */
 #include "threads/interrupt.h"
 

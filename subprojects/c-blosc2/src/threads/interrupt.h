@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { B2_INTERRUPT_MILLISECONDS = 100 }; /* between two questions of one call */
+enum { B2_INTERRUPT_MILLISECONDS = 50 }; /* between two questions of one call */
 
 /** A thread's part in the call of a loop. */
 typedef struct b2_follower {
