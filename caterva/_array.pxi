@@ -9,6 +9,8 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
         memcpy(out, PyBytes_AsString(bytes(data)), count)
         return 0
     except BaseException as error:
+        if not isinstance(error, Exception) and is_main_thread():
+            return keep_interruption(error)
         message = f"{type(error).__name__}: {error}".encode()
         blosc2_fail(BLOSC2_E_IO, "source: %s", <const char *>message)
         return BLOSC2_E_IO
@@ -37,6 +39,8 @@ cdef class Owner:
 
     cdef caterva_array *array
     cdef object source
+    cdef int64_t offset, max_bytes  # how it was opened: after a fork it may have to be opened again
+    cdef bint is_mapped
 
     def __dealloc__(self):
         cdef caterva_array *array = self.array
@@ -59,6 +63,10 @@ cdef class ArrayHandle:
         cdef Owner owner = self.owner
         if owner is None:
             raise ValueError("the array is closed")
+        if handling:
+            refuse_in_handler()
+        if caterva_array_is_lost(owner.array):
+            owner = self.owner = reopen(owner)
         return owner
 
     # ------------------------------------------------------------ making
@@ -466,14 +474,43 @@ cdef class ArrayHandle:
         check(status)
 
 
-cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
+cdef Owner open_owner(const blosc2_origin *origin, source):
     cdef Owner owner = Owner()
     cdef int status
     owner.source = source
+    owner.offset = origin.offset
+    owner.max_bytes = origin.max_bytes
+    owner.is_mapped = origin.mode == BLOSC2_READ_MAPPED
     with nogil:
         status = caterva_array_open_origin(origin, &owner.array)
     check(status)
-    return wrap(owner)
+    return owner
+
+
+cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
+    return wrap(open_owner(origin, source))
+
+
+cdef Owner reopen(Owner lost):
+    """A child has inherited an array that a thread of its parent was changing: as its file has it."""
+    cdef blosc2_origin origin
+    cdef const blosc2_schunk *schunk = lost.schunk()
+    cdef const char *path = blosc2_schunk_path(schunk)
+    if path[0] == 0:
+        raise errors.CatervaError("another thread was changing this array in memory when this process was "
+                                  "forked: its state is unknown here")
+    memset(&origin, 0, sizeof(origin))
+    origin.path = path
+    origin.offset = lost.offset
+    origin.max_bytes = lost.max_bytes
+    if lost.is_mapped:
+        origin.mode = BLOSC2_READ_MAPPED
+    else:
+        origin.mode = BLOSC2_READ if blosc2_schunk_read_only(schunk) else BLOSC2_UPDATE
+    cdef Owner owner = open_owner(&origin, None)
+    caterva_array_set_threads(owner.array, caterva_array_threads(lost.array))
+    caterva_array_set_cache_bytes(owner.array, caterva_array_cache_bytes(lost.array))
+    return owner
 
 
 cdef ArrayHandle wrap(Owner owner):

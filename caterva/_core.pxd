@@ -9,7 +9,7 @@ cdef extern from "blosc2.h":
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
         BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
-        BLOSC2_E_LIMIT
+        BLOSC2_E_INTERRUPTED, BLOSC2_E_LIMIT
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -21,9 +21,11 @@ cdef extern from "blosc2.h":
     bint blosc2_kernels_can_run(const char *name) noexcept nogil
     const char *blosc2_compiler() noexcept nogil
     int blosc2_init() noexcept nogil
+    ctypedef int blosc2_interrupt_fn(void *context) noexcept nogil
+    void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context) noexcept nogil
 
     ctypedef enum blosc2_home: pass
-    ctypedef enum blosc2_mode: pass
+    ctypedef enum blosc2_mode: BLOSC2_READ, BLOSC2_UPDATE, BLOSC2_READ_MAPPED
     ctypedef enum blosc2_layer_kind: pass
     ctypedef struct blosc2_cparams:
         int32_t item_bytes
@@ -128,6 +130,7 @@ cdef extern from "caterva.h":
     int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
     int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
+    bint caterva_array_is_lost(const caterva_array *array) noexcept nogil
     void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil

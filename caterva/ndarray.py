@@ -58,6 +58,8 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
+        # Where it is, whatever becomes of the working directory: for who unpickles it.
+        self._absolute = os.path.abspath(handle.path) if handle.path else None
 
     # ---------------------------------------------------------------- what it is
 
@@ -367,10 +369,10 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
-        if self.urlpath is None:
+        if self._absolute is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        place = (os.path.abspath(self.urlpath), mode, *self._place)
+        place = (self._absolute, mode, *self._place)
         return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle

@@ -51,6 +51,7 @@ typedef enum blosc2_status {
     BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
     BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
     BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
+    BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
     BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
 } blosc2_status;
 
@@ -651,6 +652,22 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a second.
+ * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
+ */
+typedef int blosc2_interrupt_fn(void *context);
+
+/** Ask this from now on; NULL: nothing, as at first. Before any other thread is in a call. */
+BLOSC2_API void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context);
+
+/**
+ * For callers whose own loops take long, between two blocks of work; also stops the work of a loop, in any
+ * of its threads, that has failed in another one. Cheap: it asks when it is time.
+ * @return BLOSC2_OK, or BLOSC2_E_INTERRUPTED: clean up and return it.
+ */
+BLOSC2_API int blosc2_check_interrupt(void);
+
+/**
  * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
  * they ask. A thread must not take one lock twice, not even for reading.
  */
@@ -663,6 +680,27 @@ BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
 BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
 BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
 BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
+
+/**
+ * Who held a lock when fork() made this process, and is gone or is the thread that forked: what it guards may
+ * be half-changed. In the child all locks are free.
+ */
+typedef enum blosc2_lost { BLOSC2_LOST_NONE, BLOSC2_LOST_READERS, BLOSC2_LOST_OWNER } blosc2_lost;
+BLOSC2_API blosc2_lost blosc2_lock_lost(const blosc2_lock *lock);
+
+/**
+ * Something that a child process must set right after fork(): `run` is called there before fork() returns,
+ * in the order in which watches were added (so, after the locks that were made before have been freed). It
+ * may free memory, and should do little else. No forks on Windows.
+ */
+typedef struct blosc2_fork_watch {
+    void (*run)(void *context);
+    void *context;
+    struct blosc2_fork_watch *previous, *next; /**< the library's */
+} blosc2_fork_watch;
+
+BLOSC2_API void blosc2_fork_watch_add(blosc2_fork_watch *watch); /**< stays where it is until removed */
+BLOSC2_API void blosc2_fork_watch_remove(blosc2_fork_watch *watch);
 
 #ifdef __cplusplus
 }

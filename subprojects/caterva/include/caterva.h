@@ -79,6 +79,14 @@ CATERVA_API int caterva_array_open_source(blosc2_read_fn *read, void *context, i
 /** Release; a change that was begun is rolled back. NULL is fine. */
 CATERVA_API void caterva_array_free(caterva_array *array);
 
+/**
+ * True in a child after fork() if a thread that is gone was changing the array at that instant, or a change
+ * was open of an array in files, which the parent ends. Then the array must not be used here, as it may be
+ * half-changed: open its file again. Only its home, path, mode, threads and cache bytes can be asked for;
+ * releasing it releases nothing, and leaves files alone. Other arrays can be used in the child as before.
+ */
+CATERVA_API bool caterva_array_is_lost(const caterva_array *array);
+
 /** The geometry, for callers that keep out who would change the array meanwhile. */
 CATERVA_API const caterva_geometry *caterva_array_geometry(const caterva_array *array);
 

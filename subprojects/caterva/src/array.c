@@ -94,13 +94,16 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
     atomic_init(&array->threads, 1);
+    array->changer = cat_this_thread(); /* of a new array; an opened one has no change open */
+    cat_array_watch_forks(array);
     *out = array;
     return BLOSC2_OK;
 }
 
 void caterva_array_free(caterva_array *array)
 {
-    if (!array) return;
+    if (!array || array->lost) return; /* what is lost may be half-made, and its files are the parent's */
+    blosc2_fork_watch_remove(&array->forked);
     cat_cache_empty(&array->cache);
     cat_worker_pool_empty(&array->workers);
     blosc2_schunk_free(array->schunk);
@@ -218,6 +221,8 @@ static int fill_with_value(caterva_array *array, const void *value, uint8_t *scr
     status = blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, item_bytes, layout->chunk_bytes, layout->block_bytes,
                                   value, item_bytes, scratch);
     for (int64_t i = 0; i < layout->chunk_count && status == BLOSC2_OK; i++) {
+        status = blosc2_check_interrupt();
+        if (status < 0) break;
         status = blosc2_schunk_set_chunk(array->schunk, i, scratch, BLOSC2_CHUNK_OVERHEAD + item_bytes);
     }
     return status;

@@ -68,7 +68,9 @@ static int find_zeros(caterva_array *array, const caterva_selection *selection, 
         cat_part part;
         blosc2_view view;
         cat_overlap_part(&chunks, n, &part);
-        int status = blosc2_schunk_view(array->schunk, part.number, no_blocks, 0, worker->workspace, &view);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK)
+            status = blosc2_schunk_view(array->schunk, part.number, no_blocks, 0, worker->workspace, &view);
         if (status < 0) return status;
         *zeros = reads_as_zeros(&view);
     }
@@ -101,7 +103,8 @@ static int take_chunk(copy_job *job, int64_t index)
 {
     cat_worker *worker;
     blosc2_view view;
-    int status = cat_crew_get(&job->crew, 0, &worker);
+    int status = blosc2_check_interrupt();
+    if (status == BLOSC2_OK) status = cat_crew_get(&job->crew, 0, &worker);
     if (status == BLOSC2_OK) {
         status = blosc2_schunk_view(job->from->schunk, index, NULL, 0, worker->workspace, &view);
     }
@@ -229,7 +232,9 @@ static int squeeze_block(squeeze_job *job, const cat_chunk *old, int32_t number)
         old_number += index[d] * weights[job->axes[d]];
         strides[d] = from->block_strides[job->axes[d]];
     }
-    int status = cat_chunk_read_block(old, (int32_t)old_number, job->worker->block.bytes, job->worker);
+    int status = blosc2_check_interrupt();
+    if (status == BLOSC2_OK)
+        status = cat_chunk_read_block(old, (int32_t)old_number, job->worker->block.bytes, job->worker);
     if (status < 0) return status;
     cat_copy_box(to->ndim, to->block, to->item_bytes, job->block.bytes, to->block_strides,
                  job->worker->block.bytes, strides);
@@ -299,6 +304,7 @@ static int squeeze_chunks(squeeze_job *job)
     }
     for (int64_t i = 0; i < job->count; i++) {
         const kept_chunk *chunk = &job->chunks[i];
+        if (status == BLOSC2_OK) status = blosc2_check_interrupt();
         if (status == BLOSC2_OK)
             status = blosc2_schunk_set_chunk(schunk, chunk->number, chunk->bytes, chunk->cbytes);
         free(chunk->bytes);

@@ -90,7 +90,8 @@ static int move_piece(edit_job *job, const int64_t *tile, int64_t source, int64_
     }
     cat_strides_c(layout->ndim, box.count, layout->item_bytes, strides);
     int threads = cat_array_threads(array);
-    int status = cat_scratch_reserve(&job->piece, bytes);
+    int status = blosc2_check_interrupt();
+    if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->piece, bytes);
     if (status == BLOSC2_OK) status = cat_array_read(array, &box, job->piece.bytes, strides, threads);
     box.start[job->axis] = start;
     if (status == BLOSC2_OK) status = cat_array_write(array, &box, job->piece.bytes, strides, threads);

@@ -23,7 +23,8 @@ static int copy_chunks(b2_copy_job *job, b2_store *store, b2_index *index)
         blosc2_view view;
         int64_t location = 0;
         b2_stored stored;
-        int status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
         if (status == BLOSC2_OK) status = b2_schunk_stored(&view, job->seal, &job->postscript, &stored);
         if (status == BLOSC2_OK) status = store->ops->put(store, &stored, &location);
         if (status < 0) return status;

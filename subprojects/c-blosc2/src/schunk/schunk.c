@@ -293,7 +293,8 @@ int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *bytes)
     for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++) {
         int64_t cbytes = 0;
         if (schunk->index.entries[i] < 0) continue;
-        int status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
         if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)i);
         if (!b2_add_i64(total, cbytes, &total)) return blosc2_fail(BLOSC2_E_CORRUPT, "chunk sizes overflow");
     }
