@@ -231,7 +231,8 @@ int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t
     if (status < 0) {
         char where[512];
         schunk->store->ops->describe(schunk->store, entry, where, sizeof where);
-        return blosc2_fail_within(status, "%s%schunk %lld", where, where[0] ? ": " : "", (long long)chunk);
+        blosc2_fail_within(status, "%s%schunk %lld", where, where[0] ? ": " : "", (long long)chunk);
+        return blosc2_schunk_explain(schunk, status);
     }
     *view = got;
     return BLOSC2_OK;

@@ -7,6 +7,8 @@
 #ifndef B2_SCHUNK_STORE_H
 #define B2_SCHUNK_STORE_H
 
+#include <stdbool.h>
+
 #include "blosc2.h"
 #include "io/io.h"
 #include "schunk/image.h"
@@ -47,6 +49,7 @@ typedef struct b2_store_ops {
 
 struct b2_store {
     const b2_store_ops *ops;
+    bool has_readers; /* since the change began: others may read older commits, whose bytes must stay */
 };
 
 /** Chunks on the heap. A location is an address. */

@@ -81,8 +81,7 @@ static void frame_drop(b2_store *base, int64_t location)
 
 int b2_store_changed(const char *path)
 {
-    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: open it again",
-                          path);
+    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: refresh() or open it again", path);
 }
 
 /* Another file may have the name now, or another writer have replaced the header. */
