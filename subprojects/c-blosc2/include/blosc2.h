@@ -53,6 +53,7 @@ typedef enum blosc2_status {
     BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
     BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
     BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
+    BLOSC2_E_LOCKED = -13,     /**< somebody else has the lock, and kept it for all of the time allowed */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -535,11 +536,40 @@ BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *pr
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 
 /**
- * Begin a change. BLOSC2_E_CHANGED if the file or directory is not as this handle has last seen it: its
- * changes would destroy the others'. Open it again.
+ * Begin a change. A frame outside of memory is locked until it ends, and what others have committed in the
+ * meantime is reloaded first: what was known of chunks and metalayers may be void then.
+ *
+ * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED (safety.lock_timeout_ms
+ * is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED (the frame is gone, or of
+ * another kind, or was changed by others while this handle locks nothing), BLOSC2_E_IO, BLOSC2_E_MEMORY, and
+ * what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
+
+/**
+ * Whether what was found at the path can take the place of what a handle has: BLOSC2_OK, or a failure, which
+ * becomes that of blosc2_schunk_begin() or _refresh(). Nothing fails after BLOSC2_OK: callers may take over
+ * what `fresh` says, but not keep it.
+ */
+typedef int blosc2_accept_fn(void *context, blosc2_schunk *fresh);
+BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn *accept, void *context);
+
+/**
+ * Have what others have committed since this handle has read or changed the frame. No effect in a change, and
+ * in memory. Nobody else may use the handle meanwhile. Waits for nobody.
+ *
+ * @param changed  Set to whether something was written since.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on failure
+ * the handle is as it was.
+ */
+BLOSC2_API int blosc2_schunk_refresh(blosc2_schunk *schunk, bool *changed);
+
+/**
+ * The status of a failure to read: BLOSC2_E_CHANGED, with its message, if others have written the frame since
+ * this handle knows it, so that bytes may be missing or be others'; else `status` as it is.
+ */
+BLOSC2_API int blosc2_schunk_explain(const blosc2_schunk *schunk, int status);
 
 /** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are
  * rolled back. */

@@ -7,6 +7,8 @@
 #ifndef B2_SCHUNK_STORE_H
 #define B2_SCHUNK_STORE_H
 
+#include <stdbool.h>
+
 #include "blosc2.h"
 #include "io/io.h"
 #include "schunk/image.h"

@@ -49,8 +49,7 @@ static int frame_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 
 int b2_store_changed(const char *path)
 {
-    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: open it again",
-                          path);
+    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: refresh() or open it again", path);
 }
 
 /* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.

@@ -175,19 +175,13 @@ static int identify(const sparse_store *store, b2_identity *out)
     return status;
 }
 
-static bool same_identity(const b2_identity *a, const b2_identity *b)
-{
-    return a->device == b->device && a->number == b->number && a->bytes == b->bytes &&
-           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
-}
-
 static int sparse_check(b2_store *base)
 {
     const sparse_store *store = (const sparse_store *)base;
     if (store->is_new) return BLOSC2_OK;
     b2_identity now;
     int status = identify(store, &now);
-    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !same_identity(&now, &store->identity)))
+    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !b2_identity_same(&now, &store->identity)))
         return b2_store_changed(store->path);
     return status;
 }
