@@ -138,6 +138,13 @@ static int failing_sync_directory(void *context, const char *path)
     return status < 0 ? status : f->inner->sync_directory(f->inner->context, path);
 }
 
+static int failing_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    failing *f = context;
+    int status = count(f, path);
+    return status < 0 ? status : f->inner->list(f->inner->context, path, visit, visit_context);
+}
+
 static int failing_lock(void *context, const char *path, b2_file **out)
 {
     failing *f = context;
@@ -188,6 +195,7 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
         .kind = failing_kind,
         .identity = failing_identity,
         .sync_directory = failing_sync_directory,
+        .list = failing_list,
         .lock = failing_lock,
         .hold = failing_hold,
         .held = failing_held,

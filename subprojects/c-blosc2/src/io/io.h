@@ -40,6 +40,9 @@ static inline bool b2_identity_same(const b2_identity *a, const b2_identity *b)
 /** Whether others hold snapshots: b2_io.held. */
 typedef enum b2_held { B2_HELD_NONE, B2_HELD_SOME, B2_HELD_UNKNOWN } b2_held;
 
+/** @param name  Of an entry of a directory, without its path. */
+typedef void b2_list_fn(void *context, const char *name);
+
 struct b2_io {
     void *context; /* first argument of every function; owned by who made the table */
     int (*open)(void *context, const char *path, b2_open_mode mode, b2_file **out);
@@ -61,6 +64,8 @@ struct b2_io {
     int (*kind)(void *context, const char *path, b2_path_kind *kind);
     int (*identity)(void *context, const char *path, b2_identity *out); /* BLOSC2_E_NOT_FOUND if missing */
     int (*sync_directory)(void *context, const char *path);             /* makes renames inside of it last */
+    /* Call `visit` for each entry of a directory but "." and "..", in any order; it may remove the entry. */
+    int (*list)(void *context, const char *path, b2_list_fn *visit, void *visit_context);
 
     /* Locks: docs/format/frame-format.md 9, docs/design/processes.md. */
 

@@ -143,6 +143,13 @@ static int memory_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
+static int memory_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)visit;
+    (void)visit_context;
+    return memory_refuse(context, path);
+}
+
 /* ------------------------------------------------------------------ locks: nobody else can open it */
 
 static int memory_lock(void *context, const char *path, b2_file **out)
@@ -190,6 +197,7 @@ int b2_io_memory_create(b2_io **out)
         .kind = memory_kind,
         .identity = memory_identity,
         .sync_directory = memory_ignore,
+        .list = memory_list,
         .lock = memory_lock,
         .hold = memory_hold,
         .held = memory_held,

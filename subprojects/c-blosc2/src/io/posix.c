@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* syscall() */
 #endif
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -363,6 +364,20 @@ static int system_sync_directory(void *context, const char *path)
     return status;
 }
 
+static int system_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    DIR *directory = opendir(path);
+    if (!directory) return fail(errno, path, "list");
+    errno = 0;
+    for (const struct dirent *entry; (entry = readdir(directory)); errno = 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            visit(visit_context, entry->d_name);
+    int status = check(errno ? -1 : 0, path, "list");
+    closedir(directory);
+    return status;
+}
+
 const b2_io *b2_io_system(void)
 {
     static const b2_io table = {
@@ -382,6 +397,7 @@ const b2_io *b2_io_system(void)
         .kind = system_kind,
         .identity = system_identity,
         .sync_directory = system_sync_directory,
+        .list = system_list,
         .lock = b2_posix_lock,
         .hold = b2_posix_hold,
         .held = b2_posix_held,

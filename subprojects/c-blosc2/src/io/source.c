@@ -117,6 +117,15 @@ static int source_identity(void *context, const char *path, b2_identity *out)
     return BLOSC2_OK;
 }
 
+static int source_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    (void)path;
+    (void)visit;
+    (void)visit_context;
+    return refuse();
+}
+
 static int source_lock(void *context, const char *path, b2_file **out)
 {
     (void)context;
@@ -176,6 +185,7 @@ int b2_io_source_create(blosc2_read_fn *read, void *context, int64_t size, b2_io
                 .kind = source_kind,
                 .identity = source_identity,
                 .sync_directory = source_change,
+                .list = source_list,
                 .lock = source_lock,
                 .hold = source_hold,
                 .held = source_held,

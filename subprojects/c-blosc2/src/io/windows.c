@@ -407,6 +407,28 @@ static int system_sync_directory(void *context, const char *path)
     return BLOSC2_OK;
 }
 
+/** Entries with names that UTF-8 cannot say, or that are too long for a file of ours, are left out. */
+static int system_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    char pattern[B2_WINDOWS_PATH], name[MAX_PATH * 4];
+    b2_windows_path wide;
+    WIN32_FIND_DATAW found;
+    int length = snprintf(pattern, sizeof pattern, "%s/*", path);
+    if (length < 0 || (size_t)length >= sizeof pattern) return fail(ERROR_FILENAME_EXCED_RANGE, path, "list");
+    DWORD error = b2_windows_path_init(&wide, pattern);
+    if (error) return fail(error, path, "list");
+    HANDLE search = FindFirstFileW(wide.text, &found);
+    if (search == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "list");
+    do {
+        if (!WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL)) continue;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) visit(visit_context, name);
+    } while (FindNextFileW(search, &found));
+    error = GetLastError();
+    FindClose(search);
+    return error == ERROR_NO_MORE_FILES ? BLOSC2_OK : fail(error, path, "list");
+}
+
 const b2_io *b2_io_system(void)
 {
     static const b2_io table = {
@@ -426,6 +448,7 @@ const b2_io *b2_io_system(void)
         .kind = system_kind,
         .identity = system_identity,
         .sync_directory = system_sync_directory,
+        .list = system_list,
         .lock = b2_windows_lock,
         .hold = b2_windows_hold,
         .held = b2_windows_held,

@@ -93,6 +93,7 @@ static int commit_to_store(blosc2_schunk *schunk)
     b2_locks_count(schunk); /* if this fails, they see that something has changed all the same */
     b2_failure_restore(&failure);
     b2_locks_watch(schunk);
+    if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_schunk_look_for_readers(schunk);
     return BLOSC2_OK;
 }
 
@@ -108,6 +109,8 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
     schunk->committed = true;
     for (int64_t i = 0; i < schunk->dead.count; i++)
         schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
+    if (schunk->home == BLOSC2_HOME_DIRECTORY && schunk->locks.held)
+        b2_store_sparse_sweep(schunk->store, &schunk->index);
     b2_schunk_end_change(schunk);
     if (schunk->home == BLOSC2_HOME_MEMFRAME) b2_schunk_compact_memory(schunk);
     return BLOSC2_OK;

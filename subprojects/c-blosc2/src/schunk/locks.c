@@ -224,9 +224,13 @@ static int check_own_locks(const blosc2_schunk *schunk, const char *path)
 static int take_lock(blosc2_schunk *schunk, const char *path)
 {
     const b2_io *io = schunk->io;
+    b2_path_kind kind;
+    int status = io->kind(io->context, schunk->path, &kind);
+    if (status < 0) return status;
+    if (kind == B2_PATH_NONE) return b2_store_changed(schunk->path); /* a lock file would be left alone */
     b2_held_lock *lock = b2_calloc(sizeof *lock);
     if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
-    int status = check_own_locks(schunk, path);
+    status = check_own_locks(schunk, path);
     if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
     if (status == BLOSC2_OK) status = io->identity(io->context, path, &lock->identity);
     if (status < 0) {

@@ -45,6 +45,7 @@ static int reload(blosc2_schunk *schunk)
     blosc2_workspace *workspace = fresh->workspace;
     status = check_kind(schunk, fresh);
     if (status == BLOSC2_OK) {
+        if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_store_sparse_inherit(fresh->store, schunk->store);
         exchange(schunk, fresh);
         fresh->path = path;
         fresh->workspace = workspace;
@@ -79,18 +80,23 @@ void b2_schunk_look(blosc2_schunk *schunk)
     b2_failure_restore(&failure);
 }
 
+void b2_schunk_look_for_readers(blosc2_schunk *schunk)
+{
+    if (!is_on_disk(schunk) || schunk->safety.locking != BLOSC2_LOCKING_ON) return;
+    b2_held held = b2_snapshots_held(schunk);
+    /* Bytes that are reused in doubt would be read as what they are not; a file that is gone is noticed. */
+    schunk->store->has_readers =
+        schunk->home == BLOSC2_HOME_FILE ? held != B2_HELD_NONE : held == B2_HELD_SOME;
+}
+
 int b2_schunk_catch_up(blosc2_schunk *schunk)
 {
     if (!schunk->committed || !is_on_disk(schunk) || schunk->safety.locking != BLOSC2_LOCKING_ON)
         return schunk->store->ops->check(schunk->store);
     int status = check_stored(schunk);
     if (status == BLOSC2_E_CHANGED) status = reload(schunk);
-    if (status < 0) return status;
-    b2_held held = b2_snapshots_held(schunk);
-    /* Bytes that are reused in doubt would be read as what they are not; a file that is gone is noticed. */
-    schunk->store->has_readers =
-        schunk->home == BLOSC2_HOME_FILE ? held != B2_HELD_NONE : held == B2_HELD_SOME;
-    return BLOSC2_OK;
+    if (status == BLOSC2_OK) b2_schunk_look_for_readers(schunk);
+    return status;
 }
 
 void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn *accept, void *context)

@@ -93,6 +93,12 @@ int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out);
  */
 int b2_schunk_catch_up(blosc2_schunk *schunk);
 
+/**
+ * Set `has_readers` of the store, with the lock held. Who has read a header or index has told of it before, so
+ * that after they were replaced nobody is missed who reads the older ones.
+ */
+void b2_schunk_look_for_readers(blosc2_schunk *schunk);
+
 /** Take note of how the file is now: before it is read, and when it was written. */
 void b2_schunk_look(blosc2_schunk *schunk);
 

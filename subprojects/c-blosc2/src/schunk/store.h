@@ -31,8 +31,8 @@ typedef struct b2_store_ops {
     int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
     /* Store a chunk, and right behind it what is outside of it: its postscript (`after_bytes` may be 0). */
     int (*put)(b2_store *store, const b2_stored *chunk, int64_t *location);
-    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
-     */
+    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more,
+       but by readers of older commits (`has_readers`). */
     void (*drop)(b2_store *store, int64_t location);
     /* BLOSC2_E_CHANGED if what is stored is not what this store has committed or opened. */
     int (*check)(b2_store *store);
@@ -106,6 +106,15 @@ typedef struct b2_opened_directory {
 
 /** A committed sparse frame. */
 int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out);
+
+/**
+ * After a commit, with the lock held and nobody reading older commits: remove files that `index` does not name,
+ * if there may be some.
+ */
+void b2_store_sparse_sweep(b2_store *store, const b2_index *index);
+
+/** Let a store that takes the place of `old` use no file numbers that `old` has used, and sweep what it left. */
+void b2_store_sparse_inherit(b2_store *store, const b2_store *old);
 
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);
