@@ -13,12 +13,15 @@ from caterva.errors import (
     LockedError,
     StorageError,
     UnsupportedFormatError,
+    UnverifiedWarning,
 )
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray
 from caterva.threads import set_nthreads
+from caterva.verification import BadPlace, Verification
 
 __all__ = [
+    "BadPlace",
     "CatervaError",
     "Codec",
     "CodecError",
@@ -32,6 +35,8 @@ __all__ = [
     "SplitMode",
     "StorageError",
     "UnsupportedFormatError",
+    "UnverifiedWarning",
+    "Verification",
     "__version__",
     "asarray",
     "build_info",

@@ -16,6 +16,24 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
         return BLOSC2_E_IO
 
 
+cdef void collect_bad(void *context, const blosc2_bad *bad) noexcept with gil:
+    """Keep a bad place of `ArrayHandle.verify`."""
+    reason = (<bytes>bad.reason).decode("utf-8", "replace")
+    (<list>context).append((bad.chunk, bad.block, bad.block_bytes, reason))
+
+
+cdef int tell_progress(void *context, int64_t done, int64_t count) noexcept with gil:
+    """Call the function of `ArrayHandle.adopt`, and keep what it raises."""
+    cdef list teller = <list>context
+    try:
+        PyErr_CheckSignals()
+        teller[0](done, count)
+        return 0
+    except BaseException as error:
+        teller[1] = error
+        return blosc2_fail(BLOSC2_E_IO, "progress: the caller ends it")
+
+
 cdef class Owner:
     """Owns a C array: it is released when the last call that uses it is over, so calls hold it by name."""
 
@@ -75,7 +93,7 @@ cdef class ArrayHandle:
         return wrap(owner)
 
     @staticmethod
-    def open(path, int64_t offset, int mode, int64_t max_bytes=0):
+    def open(path, int64_t offset, int mode, int64_t max_bytes=0, safety=(0, 0, 0, 0)):
         """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
         cdef bytes encoded = os.fsencode(path)
         cdef blosc2_origin origin
@@ -86,6 +104,7 @@ cdef class ArrayHandle:
         origin.offset = offset
         origin.mode = <blosc2_mode>mode
         origin.max_bytes = max_bytes
+        parse_safety(safety, &origin.safety)
         return open_origin(&origin, None)
 
     @staticmethod
@@ -111,10 +130,20 @@ cdef class ArrayHandle:
         return open_origin(&origin, read)
 
     def close(self):
-        """Release the array once calls in other threads are over; a change that was begun is rolled back."""
+        """Release the array once calls in other threads are over, and bring what is committed to the medium; a
+        change that was begun is rolled back."""
         cdef Owner owner = None
+        cdef int status
+        if handling:
+            refuse_in_handler()
         with cython.critical_section(self):
             owner, self.owner = self.owner, owner
+        if owner is None or blosc2_schunk_read_only(owner.schunk()) or caterva_array_is_lost(owner.array):
+            return
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        if status != BLOSC2_E_ARGUMENT:  # a change is open
+            check(status)
 
     # ------------------------------------------------------------ properties
 
@@ -166,6 +195,18 @@ cdef class ArrayHandle:
     def read_only(self):
         cdef Owner owner = self.own()
         return bool(blosc2_schunk_read_only(owner.schunk()))
+
+    @property
+    def recovery(self):
+        """1: the header was damaged, and completed; 2: an older state was opened instead; else 0."""
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_recovery(owner.schunk())
+
+    @property
+    def safety(self):
+        cdef Owner owner = self.own()
+        cdef const blosc2_safety *safety = blosc2_schunk_safety(owner.schunk())
+        return (<int>safety.durability, <int>safety.checksums, <int>safety.locking, safety.lock_timeout_ms)
 
     @property
     def codec(self):
@@ -297,12 +338,66 @@ cdef class ArrayHandle:
         with nogil:
             caterva_array_rollback(owner.array)
 
+    def flush(self):
+        """Bring what is committed to the medium."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        check(status)
+
+    def compact(self):
+        """Rewrite the file without its dead space."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_compact(owner.array)
+        check(status)
+
     def squeeze(self):
         """Drop the axes of length 1, in place."""
         cdef Owner owner = self.own()
         cdef int status
         with nogil:
             status = caterva_array_squeeze(owner.array)
+        check(status)
+
+    # ------------------------------------------------------------ checksums
+
+    @property
+    def seal(self):
+        """What checksums hold good for: a number of `blosc2_seal`."""
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_seal(owner.schunk())
+
+    def verify(self, int64_t start):
+        """Check chunks from `start` on, for a moment.
+
+        Returns the chunk to go on with, how many blocks were verified, unverified and bad, and what is bad:
+        (chunk, block or -1, block's bytes or 0, reason).
+        """
+        cdef Owner owner = self.own()
+        cdef list places = []
+        cdef void *context = <void *>places
+        cdef blosc2_verdict verdict
+        cdef int status
+        memset(&verdict, 0, sizeof(verdict))
+        with nogil:
+            status = caterva_array_verify(owner.array, &start, <blosc2_bad_fn *>collect_bad, context,
+                                          &verdict)
+        check(status)
+        return start, verdict.verified, verdict.unverified, verdict.bad, places
+
+    def adopt(self, progress):
+        """Give checksums to all that has none: one change. ``progress(done, count)`` is told of chunks."""
+        cdef Owner owner = self.own()
+        cdef list teller = [progress, None]
+        cdef void *context = <void *>teller
+        cdef int status
+        with nogil:
+            status = caterva_array_adopt(owner.array, <blosc2_progress_fn *>tell_progress, context)
+        if teller[1] is not None:
+            raise teller[1]
         check(status)
 
     # ------------------------------------------------------------ shape
@@ -410,6 +505,7 @@ cdef Owner reopen(Owner lost):
     origin.path = path
     origin.offset = lost.offset
     origin.max_bytes = lost.max_bytes
+    origin.safety = blosc2_schunk_safety(schunk)[0]
     if lost.is_mapped:
         origin.mode = BLOSC2_READ_MAPPED
     else:

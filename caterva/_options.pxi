@@ -47,6 +47,16 @@ cdef int parse_geometry(shape, chunks, blocks, itemsize, caterva_geometry *out) 
     return 0
 
 
+cdef int parse_safety(safety, blosc2_safety *out) except -1:
+    """What `Safety.for_core` gives."""
+    durability, checksums, locking, timeout = safety
+    out.durability = <blosc2_durability><int>durability
+    out.checksums = <blosc2_checksums><int>checksums
+    out.locking = <blosc2_locking><int>locking
+    out.lock_timeout_ms = timeout
+    return 0
+
+
 cdef class Options:
     """The keywords of an array that is to be made, as the C library wants them, and what keeps them alive."""
 
@@ -56,7 +66,7 @@ cdef class Options:
 
     def __cinit__(self, *, shape, chunks, blocks, itemsize, str dtype, int home, path, int codec, int clevel,
                   int split, filters, filtersmeta, bint use_dict, meta, int nthreads, int64_t cache_bytes,
-                  int fill=0, fill_value=None):
+                  safety, int fill=0, fill_value=None):
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
@@ -65,6 +75,7 @@ cdef class Options:
         if path is not None:
             options.path = <bytes>self.kept[1]
         options.home = <blosc2_home>home
+        parse_safety(safety, &options.safety)
         options.cparams.item_bytes = itemsize
         options.cparams.codec = codec
         options.cparams.clevel = clevel

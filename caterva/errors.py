@@ -12,6 +12,7 @@ __all__ = [
     "StorageNotADirectoryError",
     "StoragePermissionError",
     "UnsupportedFormatError",
+    "UnverifiedWarning",
 ]
 
 
@@ -57,3 +58,7 @@ class LockedError(StorageError):
 
 class FileChangedError(StorageError):
     """The file was changed by somebody else so that this handle cannot go on."""
+
+
+class UnverifiedWarning(UserWarning):
+    """Another library has changed an array, so that its checksums do not cover it any more."""

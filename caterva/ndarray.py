@@ -15,23 +15,26 @@ from caterva import _core, handles
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
+from caterva.commits import Commits
 from caterva.dtypes import Items, items_from, items_of
 from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.plain import PlainArray, plain
+from caterva.safety import Safety
 from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
 from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
+from caterva.verification import Verifying, warn_if_unverified
 
 __all__ = ["NDArray"]
 
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -369,12 +372,13 @@ class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
         if self._absolute is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (self._absolute, mode, *self._place, self.max_bytes, self._keeps())
+        place = (self._absolute, mode, *self._place)
+        return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
     def close(self) -> None:
-        """Release memory and files. The array cannot be used any more."""
+        """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
         self._handle.close()
 
     def __enter__(self) -> NDArray:
@@ -396,13 +400,21 @@ def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
 def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDArray:
     array = NDArray(_core.ArrayHandle.from_bytes(frame, max_bytes or 0))
     array._max_bytes = max_bytes
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)
 
 
 def _open(
-    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, keeps: dict[str, int]
+    path: str | bytes,
+    mode: str | None,
+    offset: int,
+    mmap: bool,
+    max_bytes: int | None,
+    safety: Safety,
+    keeps: dict[str, int],
 ) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes))
+    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)

@@ -329,9 +329,45 @@ typedef struct blosc2_metalayer {
     int32_t content_bytes;
 } blosc2_metalayer;
 
+/** Whether a commit waits until the medium has it. blosc2_schunk_flush() does that at any time. */
+typedef enum blosc2_durability {
+    BLOSC2_DURABILITY_ORDER = 0, /**< survives the end of the process, and a full disk */
+    BLOSC2_DURABILITY_FSYNC = 1, /**< and the end of the system, as by a power cut */
+} blosc2_durability;
+
+/** Checksums of chunks and of what describes them (docs/design/durability.md). */
+typedef enum blosc2_checksums {
+    BLOSC2_CHECKSUMS_ON = 0,  /**< written with new frames outside of memory; checked when read */
+    BLOSC2_CHECKSUMS_OFF = 1, /**< not in new frames; not checked */
+} blosc2_checksums;
+
+/** What the checksums of a frame hold good for. */
+typedef enum blosc2_seal {
+    BLOSC2_SEAL_NONE = 0,   /**< it has none */
+    BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
+                               which another writer has replaced */
+    BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
+} blosc2_seal;
+
+/** Locks between processes, and between handles of one process. */
+typedef enum blosc2_locking {
+    BLOSC2_LOCKING_ON = 0,
+    BLOSC2_LOCKING_OFF = 1, /**< nobody else uses the frame, or the file system has no locks */
+} blosc2_locking;
+
+/** How a frame outside of memory is kept safe. */
+typedef struct blosc2_safety {
+    blosc2_durability durability;
+    blosc2_checksums checksums;
+    blosc2_locking locking;
+    int32_t lock_timeout_ms; /**< how long to wait for a lock, >= 0 */
+} blosc2_safety;
+
 typedef struct blosc2_schunk_options {
     blosc2_home home;
     const char *path; /**< of the file or directory; NULL in memory */
+    blosc2_safety safety;
     blosc2_cparams cparams;
     int32_t chunk_bytes; /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
     int32_t block_bytes;
@@ -372,6 +408,7 @@ typedef struct blosc2_origin {
     void *context;        /**< of `read` */
     int64_t size;         /**< bytes of the frame, but at a path */
     int64_t max_bytes;    /**< blosc2_schunk_set_max_bytes(), from the first allocation on */
+    blosc2_safety safety;
 } blosc2_origin;
 
 /**
@@ -380,6 +417,15 @@ typedef struct blosc2_origin {
  *         BLOSC2_E_NOT_FOUND, BLOSC2_E_LIMIT, BLOSC2_E_MEMORY.
  */
 BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out);
+
+/** What became of a file whose header was damaged, as by a crash while it was written. */
+typedef enum blosc2_recovery {
+    BLOSC2_RECOVERED_NOTHING = 0, /**< it was not */
+    BLOSC2_RECOVERED_WHOLE = 1,   /**< it was completed: nothing is lost */
+    BLOSC2_RECOVERED_OLDER = 2,   /**< the last flushed state was opened: what was written after it is lost */
+} blosc2_recovery;
+
+BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
 
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
@@ -403,6 +449,15 @@ BLOSC2_API void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_b
 /** BLOSC2_E_LIMIT if `bytes` bytes for `what` are more than the limit allows, else BLOSC2_OK. */
 BLOSC2_API int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes);
 
+/** Write the name of a chunk for messages, such as its place in an array. */
+typedef void blosc2_name_fn(const void *context, int64_t chunk, char *out, size_t bytes);
+
+/** Name chunks in messages otherwise than by their numbers. `context` is borrowed for good. */
+BLOSC2_API void blosc2_schunk_name_chunks(blosc2_schunk *schunk, blosc2_name_fn *name, const void *context);
+
+/** Put the path and the chunk's name before the message of a failure to decode it. @return `status`. */
+BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int status);
+
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
@@ -411,6 +466,9 @@ BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
+BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
+BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -434,6 +492,46 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
 
+/** Blocks, by what is known of them. */
+typedef struct blosc2_verdict {
+    int64_t verified;   /**< match their checksums */
+    int64_t unverified; /**< have none, and can be decoded (or use what is not built in) */
+    int64_t bad;
+} blosc2_verdict;
+
+/** Where something is wrong. */
+typedef struct blosc2_bad {
+    int64_t chunk;
+    int32_t block;       /**< -1: all of the chunk */
+    int32_t block_bytes; /**< of this chunk's blocks; 0: not known */
+    const char *reason;  /**< valid for the call */
+} blosc2_bad;
+
+typedef void blosc2_bad_fn(void *context, const blosc2_bad *bad);
+
+/**
+ * Check chunks, block by block, whatever the seal; blocks without checksums are decoded.
+ *
+ * @param next     First chunk to check; moves past those that were: one, and more while they take no time.
+ * @param bad      Called for each bad block, or once for a chunk that is bad as a whole.
+ * @param verdict  What is found is added to it.
+ * @return BLOSC2_OK, bad blocks or not; BLOSC2_E_ARGUMENT, BLOSC2_E_IO, BLOSC2_E_CHANGED, BLOSC2_E_LIMIT,
+ *         BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
+                                    blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict);
+
+/** Told of progress, after each of `count` chunks. @return BLOSC2_OK, or a status that ends it. */
+typedef int blosc2_progress_fn(void *context, int64_t done, int64_t count);
+
+/**
+ * In a change: seal the frame as it is now. Chunks whose postscript is missing or another chunk's are stored
+ * anew, with one; each of their blocks is decoded before, and a bad one is BLOSC2_E_CORRUPT.
+ * @param progress  May be NULL.
+ * @return Also BLOSC2_E_ARGUMENT (in memory without a frame), and what `progress` returns. Roll back then.
+ */
+BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, void *context);
+
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 
 /**
@@ -447,6 +545,23 @@ BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
  * rolled back. */
 BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
 BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
+
+/**
+ * Bring what is committed to the medium, so that the end of the system does not undo it. What else is in the
+ * file behind the frame is cut off. Nothing to do in memory.
+ * @return BLOSC2_OK; BLOSC2_E_ARGUMENT while a change is open; BLOSC2_E_IO: what is on the medium is not
+ * known, and this handle changes nothing any more.
+ */
+BLOSC2_API int blosc2_schunk_flush(blosc2_schunk *schunk);
+
+/**
+ * Replace the file of a contiguous frame by one without dead space, its chunks in order, each with its
+ * checksums: a new file, brought to the medium, takes the name. Whoever has the old one open keeps it. A
+ * damaged chunk ends it (BLOSC2_E_CORRUPT), and nothing is changed. Frames in memory likewise; directories
+ * and separate chunks in memory have no dead space.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT while a change is open, and what reading and writing may return.
+ */
+BLOSC2_API int blosc2_schunk_compact(blosc2_schunk *schunk);
 
 /** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the
  * index alone. */

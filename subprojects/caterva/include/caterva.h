@@ -50,7 +50,8 @@ typedef struct caterva_options {
     caterva_geometry geometry;
     const char *dtype; /**< UTF-8, for "b2nd": ndim-metalayers.md 1; "" if unknown */
     blosc2_home home;
-    const char *path;       /**< NULL in memory */
+    const char *path; /**< NULL in memory */
+    blosc2_safety safety;
     blosc2_cparams cparams; /**< its item_bytes equals the geometry's */
     caterva_fill fill;
     const void *fill_value;             /**< item_bytes bytes, or NULL */
@@ -201,6 +202,10 @@ CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);
 CATERVA_API void caterva_array_rollback(caterva_array *array);
 
+/** blosc2_schunk_flush() and blosc2_schunk_compact(), under the lock. */
+CATERVA_API int caterva_array_flush(caterva_array *array);
+CATERVA_API int caterva_array_compact(caterva_array *array);
+
 /** A metalayer's name, NUL-terminated. */
 typedef struct caterva_name {
     char text[BLOSC2_MAX_NAME_BYTES + 1];
@@ -232,6 +237,11 @@ CATERVA_API int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind
 CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind kind,
                                         const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);
+
+/** blosc2_schunk_verify() and blosc2_schunk_adopt() under the lock; the latter is one change. */
+CATERVA_API int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
+                                     blosc2_verdict *verdict);
+CATERVA_API int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress, void *context);
 
 /** blosc2_schunk_to_bytes() and blosc2_schunk_stored_bytes() under the lock. */
 CATERVA_API int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size);

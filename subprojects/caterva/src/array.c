@@ -1,5 +1,6 @@
 /** Arrays: made, opened, released and described. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,19 @@ static void free_locks(caterva_array *array)
     blosc2_lock_free(array->lock);
 }
 
+/** "5 (2, 1)": number, and index per axis. */
+static void name_chunk(const void *context, int64_t chunk, char *out, size_t bytes)
+{
+    const cat_layout *layout = &((const caterva_array *)context)->layout;
+    int64_t index[CATERVA_MAX_NDIM];
+    size_t used = (size_t)snprintf(out, bytes, "%" PRId64, chunk);
+    if (chunk >= layout->chunk_count || layout->ndim == 0) return;
+    cat_unravel(layout->ndim, layout->chunk_grid, chunk, index);
+    for (int d = 0; d < layout->ndim && used < bytes; d++)
+        used += (size_t)snprintf(out + used, bytes - used, "%s%" PRId64, d ? ", " : " (", index[d]);
+    if (used < bytes) snprintf(out + used, bytes - used, ")");
+}
+
 /** An array over `schunk`, which it owns then. */
 static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const void *dtype,
                      size_t dtype_bytes, caterva_array **out)
@@ -74,6 +88,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     text[dtype_bytes] = '\0';
     array->dtype = text;
     array->schunk = schunk;
+    blosc2_schunk_name_chunks(schunk, name_chunk, array);
     array->cache.bytes = CATERVA_CACHE_BYTES;
     array->committed = *geometry;
     atomic_flag_clear(&array->geometry_taken);
@@ -166,6 +181,7 @@ static int create_schunk(const caterva_options *options, const cat_layout *layou
     blosc2_schunk_options below = {
         .home = options->home,
         .path = options->path,
+        .safety = options->safety,
         .cparams = options->cparams,
         .chunk_bytes = layout->chunk_bytes,
         .block_bytes = layout->block_bytes,

@@ -75,6 +75,22 @@ void caterva_array_rollback(caterva_array *array)
     blosc2_lock_release(array->lock);
 }
 
+int caterva_array_flush(caterva_array *array)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_flush(array->schunk);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+int caterva_array_compact(caterva_array *array)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_compact(array->schunk);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
 int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)
 {
     blosc2_lock_share(array->lock);

@@ -57,6 +57,9 @@ struct b2_io {
 /** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */
 char *b2_io_temporary_name(const char *path);
 
+/** Make the name of a file or directory last: sync the directory that it is in. */
+int b2_io_sync_parent(const b2_io *io, const char *path);
+
 /** Files of the operating system. */
 const b2_io *b2_io_system(void);
 

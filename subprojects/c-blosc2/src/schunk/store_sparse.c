@@ -5,6 +5,7 @@
  * files go. A new directory is filled under a temporary name, and renamed. File names are made from checked
  * numbers alone.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,12 @@ typedef struct sparse_store {
     bool is_new;
     int64_t next;           /* number for the next chunk file */
     int64_t committed_next; /* `next` at the last commit */
-    b2_identity identity;   /* of the committed index file */
+    int64_t synced_next;    /* files from here on may not be on the medium */
+    bool is_unsynced;       /* nor may the index */
+    bool has_new_name;      /* nor the directory's name */
+    bool poisoned;          /* a sync failed */
+    blosc2_durability durability;
+    b2_identity identity; /* of the committed index file */
 } sparse_store;
 
 static char *file_path(const sparse_store *store, const char *name)
@@ -98,7 +104,7 @@ static int sparse_read(b2_store *base, int64_t location, int64_t position, void 
     return status;
 }
 
-static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 {
     sparse_store *store = (sparse_store *)base;
     if (store->next > UINT32_MAX)
@@ -108,7 +114,10 @@ static int sparse_put(b2_store *base, const uint8_t *chunk, int32_t cbytes, int6
     int status = open_chunk(store, store->next, B2_OPEN_NEW, &file);
     if (status < 0) return status;
     int64_t number = store->next++;
-    status = store->io->write(store->io->context, file, chunk, (size_t)cbytes, 0);
+    status = store->io->write(store->io->context, file, chunk->bytes, (size_t)chunk->cbytes, 0);
+    if (status == BLOSC2_OK && chunk->after_bytes)
+        status = store->io->write(store->io->context, file, chunk->after, (size_t)chunk->after_bytes,
+                                  chunk->cbytes);
     store->io->close(store->io->context, file);
     if (status < 0) {
         base->ops->drop(base, number);
@@ -138,8 +147,7 @@ static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, s
 }
 
 /* The index file: header, index chunk, trailer. */
-static int write_index(const sparse_store *store, const b2_state *state, const b2_image *image,
-                       const char *path)
+static int write_index(const sparse_store *store, const b2_state *state, b2_image *image, const char *path)
 {
     int64_t header_bytes = b2_frame_header_size(state->fixed);
     int64_t frame_bytes = header_bytes + image->tail_bytes;
@@ -151,6 +159,7 @@ static int write_index(const sparse_store *store, const b2_state *state, const b
     int status = b2_buffer_reserve(&bytes, (size_t)frame_bytes);
     if (status < 0) return status;
     b2_image_header(state, B2_FRAME_SPARSE, (int32_t)header_bytes, files_bytes, frame_bytes, bytes.bytes);
+    b2_image_seal(image, state, bytes.bytes, (int32_t)header_bytes);
     memcpy(bytes.bytes + header_bytes, image->bytes.bytes, (size_t)image->tail_bytes);
     status = write_file(store->io, path, bytes.bytes, (size_t)frame_bytes);
     b2_buffer_free(&bytes);
@@ -183,13 +192,90 @@ static int sparse_check(b2_store *base)
     return status;
 }
 
-static int replace_index(sparse_store *store, const b2_state *state, const b2_image *image)
+/* ------------------------------------------------------------------ syncs */
+
+/* A sync that failed is not tried again: the system may have forgotten the bytes by then. */
+static int poison(sparse_store *store, int status)
+{
+    if (status == BLOSC2_E_IO) store->poisoned = true;
+    return status;
+}
+
+static int sync_file(sparse_store *store, const char *path)
+{
+    const b2_io *io = store->io;
+    b2_file *file;
+    int status = io->open(io->context, path, B2_OPEN_UPDATE, &file);
+    if (status < 0) return status;
+    status = io->sync(io->context, file);
+    io->close(io->context, file);
+    return status < 0 ? poison(store, status) : status;
+}
+
+/* Files put since the last sync; some of them are gone. */
+static int sync_chunks(sparse_store *store)
+{
+    for (int64_t number = store->synced_next; number < store->next; number++) {
+        char *path = chunk_path(store, number);
+        if (!path) return BLOSC2_E_MEMORY;
+        int status = sync_file(store, path);
+        b2_free(path);
+        if (status < 0 && status != BLOSC2_E_NOT_FOUND) return status;
+    }
+    store->synced_next = store->next;
+    return BLOSC2_OK;
+}
+
+static int sync_names(sparse_store *store)
+{
+    const b2_io *io = store->io;
+    int status = io->sync_directory(io->context, store->directory);
+    if (status == BLOSC2_OK && store->has_new_name) status = b2_io_sync_parent(io, store->path);
+    if (status < 0) return poison(store, status);
+    store->has_new_name = false;
+    store->is_unsynced = false;
+    return BLOSC2_OK;
+}
+
+static int sparse_flush(b2_store *base)
+{
+    sparse_store *store = (sparse_store *)base;
+    if (store->is_new) return BLOSC2_OK;
+    if (store->poisoned)
+        return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path, "%s: an earlier sync failed", store->path);
+    int status = sync_chunks(store);
+    if (status < 0 || !store->is_unsynced) return status;
+    char *path = file_path(store, INDEX_NAME);
+    if (!path) return BLOSC2_E_MEMORY;
+    status = sync_file(store, path);
+    b2_free(path);
+    return status == BLOSC2_OK ? sync_names(store) : status;
+}
+
+static bool sparse_can_trim(const b2_store *store)
+{
+    (void)store;
+    return false;
+}
+
+static void sparse_trim(b2_store *store)
+{
+    (void)store;
+}
+
+/* ------------------------------------------------------------------ commits */
+
+static int replace_index(sparse_store *store, const b2_state *state, b2_image *image)
 {
     const b2_io *io = store->io;
     char *path = file_path(store, INDEX_NAME);
     char *temporary = path ? b2_io_temporary_name(path) : NULL;
     int status = temporary ? BLOSC2_OK : blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     if (status == BLOSC2_OK) status = write_index(store, state, image, temporary);
+    if (status == BLOSC2_OK && store->durability == BLOSC2_DURABILITY_FSYNC) {
+        status = sync_file(store, temporary);
+        if (status < 0) io->remove(io->context, temporary);
+    }
     if (status == BLOSC2_OK) {
         b2_identity identity;
         status = io->identity(io->context, temporary, &identity); /* a rename keeps it */
@@ -211,17 +297,33 @@ static int publish(sparse_store *store)
     if (status < 0) return status;
     memcpy(store->directory, store->path, strlen(store->path) + 1); /* the temporary name is longer */
     store->is_new = false;
+    store->has_new_name = true;
     return BLOSC2_OK;
+}
+
+static int sparse_prepare(b2_store *base, const b2_index *index)
+{
+    const sparse_store *store = (const sparse_store *)base;
+    (void)index;
+    if (!store->poisoned) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
+                          "%s: a sync failed, and what is on the medium is not known: open it again",
+                          store->path);
 }
 
 static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
 {
     sparse_store *store = (sparse_store *)base;
+    bool syncs = store->durability == BLOSC2_DURABILITY_FSYNC;
     b2_image image = {0};
     int status = b2_image_build(&image, state, workspace);
+    if (status == BLOSC2_OK && syncs) status = sync_chunks(store);
     if (status == BLOSC2_OK) status = replace_index(store, state, &image);
     b2_image_free(&image);
+    store->is_unsynced = true;
+    if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
+    if (status == BLOSC2_OK && syncs) status = sync_names(store);
     if (status == BLOSC2_OK) store->committed_next = store->next;
     return status;
 }
@@ -274,8 +376,12 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .put = sparse_put,
         .drop = sparse_drop,
         .check = sparse_check,
+        .prepare = sparse_prepare,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .flush = sparse_flush,
+        .can_trim = sparse_can_trim,
+        .trim = sparse_trim,
         .section_bytes = sparse_section_bytes,
         .describe = sparse_describe,
         .free = sparse_free,
@@ -295,7 +401,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
     return BLOSC2_OK;
 }
 
-int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
+int b2_store_sparse_create(const b2_io *io, const char *path, blosc2_durability durability, b2_store **out)
 {
     sparse_store *store;
     int status = make_store(io, path, &store);
@@ -306,19 +412,21 @@ int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out)
         return b2_store_cannot_create(status, path);
     }
     store->is_new = true;
+    store->durability = durability;
     *out = &store->base;
     return BLOSC2_OK;
 }
 
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, const b2_identity *identity,
-                         b2_store **out)
+int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out)
 {
+    const char *path = opened->path;
     sparse_store *store;
     int status = make_store(io, path, &store);
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
-    store->next = store->committed_next = highest + 1;
-    store->identity = *identity;
+    store->next = store->committed_next = store->synced_next = opened->highest + 1;
+    store->identity = opened->identity;
+    store->durability = opened->safety.durability;
     *out = &store->base;
     return BLOSC2_OK;
 }
