@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from caterva import _core
+from caterva.errors import RecoveredWarning
+from caterva.storage import level_of_caller
 
 __all__ = ["Commits"]
 
 Self = TypeVar("Self", bound="Commits")
+
+OLDER = 2  # BLOSC2_RECOVERED_OLDER: the last flushed state was opened
+
+
+def warn_if_recovered(handle: _core.ArrayHandle) -> None:
+    """Warn that an array that was just opened is not as it was last changed."""
+    if handle.recovery == OLDER:
+        text = f"{handle.path}: the end of the system has taken its last changes; opened as it was last flushed"
+        warnings.warn(text, RecoveredWarning, stacklevel=level_of_caller())
 
 
 class Commits:

@@ -15,7 +15,7 @@ from caterva import _core, handles
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
-from caterva.commits import Commits
+from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
 from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
@@ -416,5 +416,6 @@ def _open(
     array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
+    warn_if_recovered(array._handle)
     warn_if_unverified(array._handle)
     return _keeping(array, keeps)

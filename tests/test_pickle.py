@@ -29,7 +29,9 @@ def make(data, **keywords):
     return cat.asarray(data, chunks=(7, 8), blocks=(3, 8), **keywords)
 
 
-kept = operator.attrgetter("shape", "chunks", "blocks", "dtype", "nthreads", "cache_bytes", "max_bytes", "sframe")
+kept = operator.attrgetter(
+    "shape", "chunks", "blocks", "dtype", "nthreads", "cache_bytes", "max_bytes", "sframe"
+)
 
 
 def test_every_home_arrives_as_it_is(home, data, elsewhere):

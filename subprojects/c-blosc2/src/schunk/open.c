@@ -306,24 +306,37 @@ static int load_again(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
     return load_once(frame, type, schunk);
 }
 
-/* The header is not what it should be: what it should be may be found in the file. */
+/* A state of which only metalayers were in doubt must leave none. */
+static bool is_right(const blosc2_schunk *schunk, b2_record_kind last)
+{
+    return last == B2_RECORD_CHECKPOINT || schunk->seal == BLOSC2_SEAL_WHOLE;
+}
+
+/**
+ * The header is not what it should be: what it should be may be found in the file.
+ * @param status  Of reading it as it is: BLOSC2_OK if contents of metalayers alone are of somebody else, or
+ *                torn, for which the file has a record then.
+ */
 static int recover(frame_file *frame, blosc2_schunk *schunk, int status)
 {
     b2_failure failure;
     b2_failure_save(&failure);
-    for (int kind = B2_RECORD_REDO; kind <= B2_RECORD_CHECKPOINT && status == BLOSC2_E_CORRUPT; kind++) {
+    b2_record_kind last = status == BLOSC2_OK ? B2_RECORD_REDO : B2_RECORD_CHECKPOINT;
+    for (int kind = B2_RECORD_REDO; kind <= (int)last; kind++) {
         int found =
             b2_recover_header(frame->io, frame->file, (b2_record_kind)kind, &frame->found, &frame->instead);
         if (found < 0) return found;
         if (!frame->instead.bytes) continue;
-        if (load_again(frame, B2_FRAME_CONTIGUOUS, schunk) == BLOSC2_OK) {
+        if (load_again(frame, B2_FRAME_CONTIGUOUS, schunk) == BLOSC2_OK && is_right(schunk, last)) {
             schunk->recovered = kind == B2_RECORD_REDO ? BLOSC2_RECOVERED_WHOLE : BLOSC2_RECOVERED_OLDER;
             return BLOSC2_OK;
         }
         b2_buffer_free(&frame->instead);
     }
     b2_buffer_free(&frame->found);
-    b2_failure_restore(&failure);
+    if (status == BLOSC2_OK && last == B2_RECORD_REDO)
+        status = load_again(frame, B2_FRAME_CONTIGUOUS, schunk);
+    if (status < 0) b2_failure_restore(&failure);
     return status;
 }
 
@@ -337,8 +350,9 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
         status = load_again(frame, type, schunk);
         if (frame->seen == before) break;
     }
-    bool may_recover = status == BLOSC2_E_CORRUPT && type == B2_FRAME_CONTIGUOUS && frame->offset == 0;
-    return may_recover && schunk->path[0] ? recover(frame, schunk, status) : status;
+    bool in_doubt = status == BLOSC2_E_CORRUPT || (status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_LAYERS);
+    bool has_records = type == B2_FRAME_CONTIGUOUS && frame->offset == 0 && schunk->path[0];
+    return in_doubt && has_records ? recover(frame, schunk, status) : status;
 }
 
 /* The frame passes to `schunk`; its file is closed on failure. */
