@@ -1,4 +1,4 @@
-"""Children after fork(): they use arrays they inherit, and leave those that their parent is changing alone."""
+"""Children after fork(): they use arrays they inherit, and leave what their parent is changing alone."""
 
 import contextlib
 import multiprocessing
@@ -146,7 +146,7 @@ def test_a_file_that_another_thread_writes_is_whole_in_children(home, path):
 
 
 def retry_while_replaced(call):
-    """A reader without a lock may meet the parent's writer, which has replaced what the reader wants, and says so."""
+    """A reader without a lock may meet the parent's writer, which has replaced what it wants, and says so."""
     for attempt in range(100):
         try:
             return call()

@@ -1,7 +1,7 @@
 """Forks beside threads that read and write: python tests/stress/forks.py [--rounds N].
 
-Each round forks a child that uses an inherited array in one of five situations. Prints how the children fared, and
-fails if one hangs (two seconds), crashes, or sees something wrong.
+Each round forks a child that uses an inherited array in one of five situations. Prints how the children
+fared, and fails if one hangs (two seconds), crashes, or sees something wrong.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Threads that share one array: python tests/stress/threads.py [--seconds N].
 
-Items tell their place and the write that they are of, so that any wrong or torn read shows. Eight threads read; then
-seven read and one writes; then the rate of two threads is compared with that of one. Prints what was read, and
-fails if anything was wrong.
+Items tell their place and the write that they are of, so that any wrong or torn read shows. Eight threads
+read; then seven read and one writes; then the rate of two threads is compared with that of one. Prints what
+was read, and fails if anything was wrong.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def eight_readers(where, seconds, nthreads=2):
 
 
 def seven_readers_and_a_writer(where, seconds, nthreads=2):
-    """Return how many reads and writes there were; no reader sees an older state than one that it has seen."""
+    """Return how many reads and writes there were; no reader sees an older state than it has seen."""
     array = make(where, nthreads=nthreads)
     newest = [1] * 7
     version = 1

@@ -75,8 +75,7 @@ static bool read_box(caterva_array *array, uint32_t *state)
     uint64_t items[ROWS * COLUMNS];
     int row = pick(state, ROWS), column = pick(state, COLUMNS);
     int rows = 1 + pick(state, ROWS - row), columns = 1 + pick(state, COLUMNS - column);
-    const caterva_selection box = {
-        .start = {row, column}, .count = {rows, columns}, .step = {1, 1}};
+    const caterva_selection box = {.start = {row, column}, .count = {rows, columns}, .step = {1, 1}};
     const int64_t strides[] = {columns * 8, 8};
     bool is_item = rows == 1 && columns == 1;
     if (!(is_item && caterva_array_read_hot(array, &box, items)) &&
