@@ -134,9 +134,11 @@ cdef class ArrayHandle:
         change that was begun is rolled back."""
         cdef Owner owner = None
         cdef int status
+        if handling:
+            refuse_in_handler()
         with cython.critical_section(self):
             owner, self.owner = self.owner, owner
-        if owner is None or blosc2_schunk_read_only(owner.schunk()):
+        if owner is None or blosc2_schunk_read_only(owner.schunk()) or caterva_array_is_lost(owner.array):
             return
         with nogil:
             status = caterva_array_flush(owner.array)
@@ -534,6 +536,7 @@ cdef Owner reopen(Owner lost):
     origin.path = path
     origin.offset = lost.offset
     origin.max_bytes = lost.max_bytes
+    origin.safety = blosc2_schunk_safety(schunk)[0]
     if lost.is_mapped:
         origin.mode = BLOSC2_READ_MAPPED
     else:

@@ -4,7 +4,6 @@ import threading
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() noexcept nogil
-    int PyErr_CheckSignals() except -1
 
 cdef unsigned long main_thread = threading.main_thread().ident  # which alone runs handlers of signals
 cdef bint handling = False       # it does so now, within a call of the C library

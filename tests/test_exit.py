@@ -41,8 +41,8 @@ threading.Thread(target=read_for_ever, args=(many_items(3),), daemon=True).start
 time.sleep(0.2)
 """,
     "daemons in writes": """
-arrays = [cat.zeros((512, 64, 1024), dtype="f8", chunks=(2, 64, 1024), blocks=(1, 16, 1024), nthreads=nthreads,
-                    urlpath=path + str(nthreads)) for nthreads in (1, 3)]
+arrays = [cat.zeros((512, 64, 1024), dtype="f8", chunks=(2, 64, 1024), blocks=(1, 16, 1024),
+                    nthreads=nthreads, urlpath=path + str(nthreads)) for nthreads in (1, 3)]
 for array in arrays:
     threading.Thread(target=write_for_ever, args=(array,), daemon=True).start()
 time.sleep(0.2)

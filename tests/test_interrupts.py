@@ -183,9 +183,9 @@ def test_what_a_handler_raises_is_what_comes_out(nthreads):
         raise Late("after a while")
 
     array = full_of_sevens({}, nthreads)
-    with handled(signal.SIGUSR1, raise_late), pytest.raises(Late, match="after a while"):
-        with signalled(signal.SIGUSR1):
-            array[...] = slow_values()
+    late = pytest.raises(Late, match="after a while")
+    with handled(signal.SIGUSR1, raise_late), late, signalled(signal.SIGUSR1):
+        array[...] = slow_values()
     assert (np.asarray(array[::512, ::7, ::9]) == 7).all()
 
 

@@ -1,7 +1,7 @@
 """How long a call goes on after Ctrl-C: python tests/stress/interrupts.py [--rounds N].
 
-Each round interrupts one call that would take several seconds, at a random moment, and looks whether the array
-is the old one. Prints the times and fails if one is above the goal.
+Each round interrupts one call that would take several seconds, at a random moment, and looks whether the
+array is the old one. Prints the times and fails if one is above the goal.
 """
 
 import argparse

@@ -2,8 +2,8 @@
  * Arrays in a child after fork().
  *
  * The child has a copy of each array as it was at that instant, whatever the threads that are gone were doing
- * to it. What readers share is set right here. What a writer was changing cannot be: the array is lost, and is
- * left alone for good, for its file is the parent's to write, and its structures may be half-made.
+ * to it. What readers share is set right here. What a writer was changing cannot be: the array is lost, and
+ * is left alone for good, for its file is the parent's to write, and its structures may be half-made.
  */
 #include "internal.h"
 

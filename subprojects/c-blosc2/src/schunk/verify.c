@@ -69,6 +69,7 @@ static int decode(verify_job *job)
     if (b2_view_is_regular(view))
         status = b2_buffer_reserve(out, (size_t)(whole ? view->nbytes : view->block_bytes));
     for (int32_t i = 0; i < view->block_count && b2_view_is_regular(view) && status != BLOSC2_E_MEMORY; i++) {
+        if (blosc2_check_interrupt() < 0) return BLOSC2_E_INTERRUPTED;
         status = whole ? blosc2_view_decode(view, out->bytes, job->workspace)
                        : blosc2_view_decode_block(view, i, out->bytes, job->workspace);
         if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC)
@@ -193,7 +194,8 @@ static int adopt_all(blosc2_schunk *schunk, blosc2_workspace *workspace, b2_buff
     int64_t count = schunk->index.count;
     bool stored = schunk->index.entries != NULL || schunk->index.uniform >= 0;
     for (int64_t i = 0; i < count && stored && status == BLOSC2_OK; i++) {
-        status = adopt_chunk(schunk, i, workspace, copy);
+        status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = adopt_chunk(schunk, i, workspace, copy);
         if (status == BLOSC2_OK && progress) status = progress(context, i + 1, count);
     }
     return status;
