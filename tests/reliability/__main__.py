@@ -39,7 +39,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--release", action="store_true", help="the counts before a release: hours")
     parser.add_argument("--no-peers", action="store_true", help="without other libraries beside")
     parser.add_argument("--seconds", type=float, help="for goals that run for a time")
-    parser.add_argument("--output", type=Path, default=Path("build/reliability"), help="folder of the results")
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/reliability"), help="folder of the results"
+    )
     return parser.parse_args()
 
 

@@ -7,7 +7,16 @@ import numpy as np
 
 from reliability.goal import Effort, Goal, Result, bad, measure, tally
 
-CLEAR = (TypeError, ValueError, IndexError, OSError, KeyError, NotImplementedError, MemoryError, OverflowError)
+CLEAR = (
+    TypeError,
+    ValueError,
+    IndexError,
+    OSError,
+    KeyError,
+    NotImplementedError,
+    MemoryError,
+    OverflowError,
+)
 HUGE, BIG = 2**63, 2**31
 SHAPES = [(-1, 2), (2, -3), ("a", 2), (1.5, 2), (None, 2), (HUGE, 2), (2**40, 2**40), (1,) * 17, "ab", b"ab", None,
           [[1, 2]], {1: 2}, object(), (np.nan, 1), (2**62, 0, 8), (True, "x")]  # fmt: skip
@@ -38,9 +47,32 @@ CONTENTS = [object(), 2**70, {1, 2}, lambda: 0, bytes]
 OPENING = [dict(mode="w"), dict(mode="x"), dict(mode=7), dict(mode="rb"), dict(offset=-1), dict(offset=HUGE), dict(offset=1.5),
            dict(offset=7), dict(mmap="yes"), dict(mmap=True, mode="a"), dict(max_bytes=0), dict(max_bytes="1"), dict(nthreads=0),
            dict(color=1), dict(cache_bytes=-1), dict(locking="x"), dict(lock_timeout="x"), dict(durability=7)]  # fmt: skip
-PATHS = ["", "no such file", "/", "a\0b", 7, None, object(), "/dev/null", "/dev/zero", "x" * 5000, b"\xff", ["a"]]
+PATHS = [
+    "",
+    "no such file",
+    "/",
+    "a\0b",
+    7,
+    None,
+    object(),
+    "/dev/null",
+    "/dev/zero",
+    "x" * 5000,
+    b"\xff",
+    ["a"],
+]
 BUFFERS = [b"abc", "text", None, 7, np.zeros((4, 4), "i4")[::2, ::2], object(), [1, 2], memoryview(bytes(13))]
-FRAMES = [b"", b"abc", None, 7, "text", bytes(1000), b"\x9e\xa8b2frame\0" + bytes(200), np.zeros(500, "u1"), object()]
+FRAMES = [
+    b"",
+    b"abc",
+    None,
+    7,
+    "text",
+    bytes(1000),
+    b"\x9e\xa8b2frame\0" + bytes(200),
+    np.zeros(500, "u1"),
+    object(),
+]
 
 
 def _whole(cat, items: np.ndarray, path: Path):
@@ -53,7 +85,9 @@ def _made(items: np.ndarray, folder: Path) -> list[tuple[str, Callable[[], objec
 
     calls: list[tuple[str, Callable[[], object]]] = []
     for shape in SHAPES:
-        calls.append((f"zeros({shape!r})", lambda shape=shape: cat.zeros(shape, 4, chunks=(2, 2), blocks=(1, 1))))
+        calls.append(
+            (f"zeros({shape!r})", lambda shape=shape: cat.zeros(shape, 4, chunks=(2, 2), blocks=(1, 1)))
+        )
     for size in (0, -1, "a", 1.5, None, BIG, HUGE, object()):
         calls.append((f"itemsize={size!r}", lambda size=size: cat.zeros((4, 4), size, chunks=(2, 2))))
     for part in PARTS:
@@ -94,7 +128,9 @@ def _used(array, items: np.ndarray) -> list[tuple[str, Callable[[], object]]]:
         calls.append((f"insert({index!r})", lambda index=index: array.insert(index, np.zeros((1, 12), "i4"))))
         calls.append((f"delete({index!r})", lambda index=index: array.delete(index)))
     for axis in AXES:
-        calls.append((f"append(axis={axis!r})", lambda axis=axis: array.append(np.zeros((1, 12), "i4"), axis=axis)))
+        calls.append(
+            (f"append(axis={axis!r})", lambda axis=axis: array.append(np.zeros((1, 12), "i4"), axis=axis))
+        )
         calls.append((f"delete(axis={axis!r})", lambda axis=axis: array.delete(0, axis=axis)))
     for value in VALUES:
         calls.append((f"append({value!r})", lambda value=value: array.append(value)))
@@ -103,7 +139,9 @@ def _used(array, items: np.ndarray) -> list[tuple[str, Callable[[], object]]]:
         calls.append((f"vlmeta[{name!r}] =", lambda name=name: array.vlmeta.__setitem__(name, b"x")))
         calls.append((f"meta[{name!r}] =", lambda name=name: array.meta.__setitem__(name, b"x")))
     for content in CONTENTS:
-        calls.append((f"vlmeta = {content!r}", lambda content=content: array.vlmeta.__setitem__("n", content)))
+        calls.append(
+            (f"vlmeta = {content!r}", lambda content=content: array.vlmeta.__setitem__("n", content))
+        )
     for word in ("nthreads", "cache_bytes"):
         for value in (-1, "a", HUGE, None, 1.5):
             calls.append((f"{word} = {value!r}", lambda word=word, value=value: setattr(array, word, value)))
@@ -139,7 +177,9 @@ def matrix(folder: Path):
             return "clear exception" if str(error) else f"no message: {what}", False
         except Exception as error:
             return f"{type(error).__name__}: {what}", False
-        right = what in RIGHT or (what in keys and _as_numpy(what, keys[what], items, result, np.asarray(arrays[0])))
+        right = what in RIGHT or (
+            what in keys and _as_numpy(what, keys[what], items, result, np.asarray(arrays[0]))
+        )
         return ("right result" if right else f"accepted: {what}"), right
 
     def case(number: int) -> str:
@@ -171,4 +211,6 @@ def bad_arguments(effort: Effort) -> Result:
     return Result(f"{count} cases: {tally(counts)}", bad(counts, "clear exception", "right result") == 0)
 
 
-GOALS = [Goal("G10", "bad-argument matrix", ">= 150 cases: a clear exception or a right result", bad_arguments)]
+GOALS = [
+    Goal("G10", "bad-argument matrix", ">= 150 cases: a clear exception or a right result", bad_arguments)
+]

@@ -49,7 +49,9 @@ def of_checksums(effort: Effort) -> Result:
         return unavailable("checksums")
     (text,) = measure(effort, "cost:ratios", 1, rounds=effort.count(15, 7, 41))
     limit = 3.0 if effort.name == "release" else 5.0
-    return Result(text, all(float(word) <= limit for word in text.split() if word[0].isdigit() or word[0] == "-"))
+    return Result(
+        text, all(float(word) <= limit for word in text.split() if word[0].isdigit() or word[0] == "-")
+    )
 
 
 GOALS = [Goal("G25", "cost of checksums, processor time", "<= 5 % of reads and writes", of_checksums)]

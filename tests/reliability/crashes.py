@@ -28,7 +28,9 @@ def _states(profile: str) -> dict[str, dict[str, int]]:
     found = {}
     for line in done.stdout.splitlines():
         if match := LINE.fullmatch(line):
-            counts = dict(zip(("states", "old", "new", "error", "wrong"), map(int, match.groups()[1:]), strict=True))
+            counts = dict(
+                zip(("states", "old", "new", "error", "wrong"), map(int, match.groups()[1:]), strict=True)
+            )
             found[match[1]] = counts
     if done.returncode or not found:
         raise RuntimeError(f"{PROGRAM} ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -106,6 +108,11 @@ def unsynced(effort: Effort) -> Result:
 
 
 GOALS = [
-    Goal("G5", "crash points in order, file and directory", "every state old or new, in python-blosc2 too", in_order),
+    Goal(
+        "G5",
+        "crash points in order, file and directory",
+        "every state old or new, in python-blosc2 too",
+        in_order,
+    ),
     Goal("G6", 'unsynced writes lost or torn, durability="fsync"', "every state old or new", unsynced),
 ]

@@ -26,7 +26,10 @@ def damage(content: bytes, number: int) -> bytes:
         else:
             other, size = chance.randrange(len(out)), 8
             if other + size <= len(out) and at + size <= len(out):
-                out[at : at + size], out[other : other + size] = out[other : other + size], out[at : at + size]
+                out[at : at + size], out[other : other + size] = (
+                    out[other : other + size],
+                    out[at : at + size],
+                )
         if out != content:
             return bytes(out)
 
@@ -114,15 +117,21 @@ def without_sums(effort: Effort) -> Result:
     """Damage without checksums, in files of ours and of python-blosc2: wrong values are allowed."""
     count = effort.count(ci=3000, quick=300, release=20_000)
     counts: Counter = Counter()
-    for case, name in [("flips", "frame-"), ("flips", "sparse-"), ("foreign", "blosc2"), ("foreign", "blosc2 sparse")]:
+    for case, name in [
+        ("flips", "frame-"),
+        ("flips", "sparse-"),
+        ("foreign", "blosc2"),
+        ("foreign", "blosc2 sparse"),
+    ]:
         counts += measure(effort, f"damage:{case}", count // 4, name=name)
     return Result(tally(counts), bad(counts, "error", "same", "silent") == 0)
 
 
 def foreign(folder: Path, name: str):
     """Cases: a damaged file of python-blosc2, read by us."""
-    import caterva
     import numpy as np
+
+    import caterva
 
     one, path, values = store(name), folder / "whole", sample()
     one.create(path, values)
@@ -132,7 +141,9 @@ def foreign(folder: Path, name: str):
     def case(number: int) -> str:
         whole, damaged = files[number % len(files)]
         damaged.write_bytes(damage(whole.read_bytes(), number))
-        verdict = verdict_of(lambda: np.asarray(caterva.open(str(target), mode="r")[...]), [values], documented())
+        verdict = verdict_of(
+            lambda: np.asarray(caterva.open(str(target), mode="r")[...]), [values], documented()
+        )
         damaged.write_bytes(whole.read_bytes())
         return verdict
 
@@ -152,6 +163,11 @@ def truncated(effort: Effort) -> Result:
 
 GOALS = [
     Goal("G2", "damaged bytes, with sums: crash, hang, silent", "0 of 3,000", with_sums),
-    Goal("G3", "damaged bytes, without sums, and foreign files: crash, hang, memory", "0 of 3,000", without_sums),
+    Goal(
+        "G3",
+        "damaged bytes, without sums, and foreign files: crash, hang, memory",
+        "0 of 3,000",
+        without_sums,
+    ),
     Goal("G4", "cut at any length, files missing", "all CorruptDataError", truncated),
 ]

@@ -68,7 +68,9 @@ def _update_within(one, path: Path, fresh: np.ndarray, limit: int) -> int:
         array[...] = fresh
         one.close(array)
     except Exception as error:
-        is_right = not one.sums or one in PEERS or getattr(error, "errno", None) in (errno.EFBIG, errno.ENOSPC)
+        is_right = (
+            not one.sums or one in PEERS or getattr(error, "errno", None) in (errno.EFBIG, errno.ENOSPC)
+        )
         return 3 if is_right else 4
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
@@ -126,6 +128,11 @@ def memory_failures(effort: Effort) -> Result:
 
 
 GOALS = [
-    Goal("G8", "each I/O call fails; disk full; short transfers", "error with errno, old data intact", io_failures),
+    Goal(
+        "G8",
+        "each I/O call fails; disk full; short transfers",
+        "error with errno, old data intact",
+        io_failures,
+    ),
     Goal("G9", "each allocation fails", "MemoryError, nothing changed", memory_failures),
 ]

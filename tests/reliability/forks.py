@@ -65,7 +65,10 @@ def forks(folder: Path, name: str):
 
     def busy() -> str:
         stop = threading.Event()
-        readers = [threading.Thread(target=lambda: [one.read(path) for _ in iter(stop.is_set, True)]) for _ in range(2)]
+        readers = [
+            threading.Thread(target=lambda: [one.read(path) for _ in iter(stop.is_set, True)])
+            for _ in range(2)
+        ]
         for reader in readers:
             reader.start()
         verdict = _in_child(lambda: _reads(one, path, values))

@@ -58,4 +58,8 @@ def hostile_sizes(effort: Effort) -> Result:
     return Result(ours, set(counts) == {"small"}, peers)
 
 
-GOALS = [Goal("G18", "hostile sizes in a header: memory of open()", "<= 16 MiB above the file's size", hostile_sizes)]
+GOALS = [
+    Goal(
+        "G18", "hostile sizes in a header: memory of open()", "<= 16 MiB above the file's size", hostile_sizes
+    )
+]

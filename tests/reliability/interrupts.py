@@ -25,9 +25,13 @@ def long_call(kind: str, library: str, path: str) -> None:
         import caterva as cat
 
         def make(**options):
-            return cat.asarray(source, chunks=(500, 1000), blocks=(50, 250), codec="zstd", clevel=9, **options)
+            return cat.asarray(
+                source, chunks=(500, 1000), blocks=(50, 250), codec="zstd", clevel=9, **options
+            )
 
-        array = cat.zeros(SHAPE, dtype="<i4", chunks=(500, 1000), blocks=(50, 250), urlpath=path, codec="zstd", clevel=9)
+        array = cat.zeros(
+            SHAPE, dtype="<i4", chunks=(500, 1000), blocks=(50, 250), urlpath=path, codec="zstd", clevel=9
+        )
     elif library == "blosc2":
         import blosc2
 
@@ -36,7 +40,9 @@ def long_call(kind: str, library: str, path: str) -> None:
         def make(**options):
             return blosc2.asarray(source, chunks=(500, 1000), blocks=(50, 250), cparams=parameters, **options)
 
-        array = blosc2.zeros(SHAPE, "<i4", chunks=(500, 1000), blocks=(50, 250), urlpath=path, cparams=parameters)
+        array = blosc2.zeros(
+            SHAPE, "<i4", chunks=(500, 1000), blocks=(50, 250), urlpath=path, cparams=parameters
+        )
     calls = {"create": lambda: make(urlpath=path + ".new"), "update": lambda: array.__setitem__(..., source)}
     print("ready", flush=True)
     try:
@@ -64,7 +70,9 @@ def _interrupt(effort: Effort, kind: str, library: str, after: float) -> tuple[f
     sent = time.monotonic()
     try:
         said, _ = process.communicate(timeout=GIVE_UP)
-        ended, when, state = said.split()[-3:] if "not" not in said else ("no", said.split()[2], said.split()[3])
+        ended, when, state = (
+            said.split()[-3:] if "not" not in said else ("no", said.split()[2], said.split()[3])
+        )
         return float(when) - sent, ended, state
     except (subprocess.TimeoutExpired, ValueError):
         process.kill()
@@ -84,14 +92,23 @@ def latency(effort: Effort) -> Result:
                 if found[-1][0] > 5 * LIMIT:  # the others would be as bad
                     break
             waits, states = [one[0] for one in found], {one[2] for one in found}
-            words.append(f"{kind}: {statistics.median(waits):.2f} s, at most {max(waits):.2f}; {'/'.join(sorted(states))}")
+            words.append(
+                f"{kind}: {statistics.median(waits):.2f} s, at most {max(waits):.2f}; {'/'.join(sorted(states))}"
+            )
             if library == "ours":
                 passed = passed and max(waits) <= LIMIT and states <= {"old", "new"}
         texts[library] = "; ".join(words)
     return Result(texts.pop("ours"), passed, texts)
 
 
-GOALS = [Goal("G16", "Ctrl-C in a call of seconds: time until it is over, then the array", "<= 200 ms; old or new", latency)]
+GOALS = [
+    Goal(
+        "G16",
+        "Ctrl-C in a call of seconds: time until it is over, then the array",
+        "<= 200 ms; old or new",
+        latency,
+    )
+]
 
 if __name__ == "__main__":
     long_call(*sys.argv[1:])

@@ -24,7 +24,9 @@ MEMORY = 3 << 30  # more than what any case has a right to; for the data of the 
 
 def environment() -> dict[str, str]:
     """Return the environment of a process that imports this package."""
-    own = {"PYTHONPATH": str(TESTS), "BLOSC_NTHREADS": "1", "HDF5_USE_FILE_LOCKING": "TRUE"}
+    # An editable install would look for changes whenever it is imported.
+    own = {"MESONPY_EDITABLE_SKIP": str(TESTS.parent / "build/editable")}
+    own |= {"PYTHONPATH": str(TESTS), "BLOSC_NTHREADS": "1", "HDF5_USE_FILE_LOCKING": "TRUE"}
     if preload := os.environ.get("RELIABILITY_PRELOAD"):
         own["LD_PRELOAD"] = preload
     return os.environ | own

@@ -5,8 +5,6 @@ import gc
 import os
 from pathlib import Path
 
-import numpy as np
-
 from reliability.goal import Effort, Goal, Result, measure
 from reliability.stores import sample, store
 
@@ -86,7 +84,10 @@ def leaks(effort: Effort) -> Result:
     counts = measure(effort, "leaks:loops", len(LOOPS), name="frame", rounds=rounds)
     passed = all(what.endswith(" 0 fds small") for what in counts)
     names = ("blosc2", "h5py") if effort.peers else ()
-    peers = {name: _text(measure(effort, "leaks:loops", len(LOOPS), name=name, rounds=rounds // 10)) for name in names}
+    peers = {
+        name: _text(measure(effort, "leaks:loops", len(LOOPS), name=name, rounds=rounds // 10))
+        for name in names
+    }
     return Result(_text(counts), passed, peers)
 
 
@@ -94,4 +95,6 @@ def _text(counts) -> str:
     return ", ".join(what.removesuffix(" small").replace(" 0 fds", "") for what in counts)
 
 
-GOALS = [Goal("G15", "bytes a round that loops leave behind; descriptors", "< 1 MB in all, 0 descriptors", leaks)]
+GOALS = [
+    Goal("G15", "bytes a round that loops leave behind; descriptors", "< 1 MB in all, 0 descriptors", leaks)
+]

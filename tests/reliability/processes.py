@@ -55,8 +55,11 @@ def _together(effort: Effort, writer: str, reader: str, seconds: float) -> Count
     roles = [("write", writer), *[("read", reader)] * 3]
     running = [
         subprocess.Popen(
-            [*command, role, name, str(path), str(seconds)], env=environment(), stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True,
+            [*command, role, name, str(path), str(seconds)],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )  # fmt: skip
         for role, name in roles
     ]
@@ -85,7 +88,9 @@ def beside_a_writer(effort: Effort) -> Result:
     return Result(ours, all(set(counts) == {"right"} for counts in found.values()), peers)
 
 
-GOALS = [Goal("G14", "3 reader processes beside a writer; python-blosc2 too", "0 wrong, 0 errors", beside_a_writer)]
+GOALS = [
+    Goal("G14", "3 reader processes beside a writer; python-blosc2 too", "0 wrong, 0 errors", beside_a_writer)
+]
 
 if __name__ == "__main__":
     {"write": write, "read": read}[sys.argv[1]](sys.argv[2], Path(sys.argv[3]), float(sys.argv[4]))

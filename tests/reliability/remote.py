@@ -28,7 +28,9 @@ def _liars(content: bytes, other: bytes) -> dict:
         "changed content": lambda position, count: other[position : position + count].ljust(count, b"\0"),
         "other range": lambda position, count: content[max(position - 7, 0) :][:count].ljust(count, b"\0"),
         "zeros": lambda position, count: bytes(count),
-        "a flipped bit": lambda position, count: bytes([content[position] ^ 4]) + content[position + 1 : position + count],
+        "a flipped bit": lambda position, count: (
+            bytes([content[position] ^ 4]) + content[position + 1 : position + count]
+        ),
     }
 
 
@@ -40,7 +42,9 @@ def lies(folder: Path):
     for name, items in (("a", values), ("b", sample(9))):
         one.create(folder / name, items)
     content, other = (folder / "a").read_bytes(), (folder / "b").read_bytes()
-    liars = [(what, lie) for what, lie in _liars(content, other).items() if has_sums() or what not in NEED_SUMS]
+    liars = [
+        (what, lie) for what, lie in _liars(content, other).items() if has_sums() or what not in NEED_SUMS
+    ]
 
     def case(number: int) -> str:
         what, lie = liars[number % len(liars)]

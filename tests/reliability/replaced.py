@@ -59,4 +59,11 @@ def while_open(effort: Effort) -> Result:
     return Result(tally(counts), bad(counts, "error", "same") == 0, peers)
 
 
-GOALS = [Goal("G17", "file cut, replaced, overwritten while open; mmap too", "an error or the old values", while_open)]
+GOALS = [
+    Goal(
+        "G17",
+        "file cut, replaced, overwritten while open; mmap too",
+        "an error or the old values",
+        while_open,
+    )
+]

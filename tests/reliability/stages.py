@@ -18,7 +18,12 @@ THREADED = "pool lock cache array change schunk threads"  # C tests that have th
 
 def _run(*command: object, seconds: float = 3600, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        list(map(str, command)), cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=seconds
+        list(map(str, command)),
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
     )
 
 
@@ -110,9 +115,19 @@ def other_machines(effort: Effort) -> Result:
 
 def golden(effort: Effort) -> Result:
     """Our files read by python-blosc2, and its by us: the tests of that, and crash states (G5)."""
-    tests = [name for name in ("test_golden.py", "test_interop.py", "test_foreign_writes.py") if (ROOT / "tests" / name).exists()]
+    tests = [
+        name
+        for name in ("test_golden.py", "test_interop.py", "test_foreign_writes.py")
+        if (ROOT / "tests" / name).exists()
+    ]
     done = _run(
-        sys.executable, "-P", "-m", "pytest", "-q", *(f"tests/{name}" for name in tests), CATERVA_TEST_PROFILE="quick"
+        sys.executable,
+        "-P",
+        "-m",
+        "pytest",
+        "-q",
+        *(f"tests/{name}" for name in tests),
+        CATERVA_TEST_PROFILE="quick",
     )
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "no output"
     return Result(f"{' '.join(tests)}: {last.strip('= ')}; crash states: see G5", done.returncode == 0)

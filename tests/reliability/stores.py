@@ -151,7 +151,12 @@ class Zarr(Store):
 
         codecs = [BloscCodec(cname="lz4", clevel=5), *([Crc32cCodec()] if self.sums else [])]
         array = zarr.create_array(
-            str(path), shape=values.shape, chunks=CHUNKS, dtype=values.dtype, compressors=codecs, overwrite=True
+            str(path),
+            shape=values.shape,
+            chunks=CHUNKS,
+            dtype=values.dtype,
+            compressors=codecs,
+            overwrite=True,
         )
         array[...] = values
 
@@ -224,7 +229,9 @@ def documented() -> tuple[type[Exception], ...]:
     return (caterva.CatervaError, OSError)
 
 
-def verdict_of(read: Callable[[], np.ndarray], expected: list[np.ndarray], errors: tuple = (Exception,)) -> str:
+def verdict_of(
+    read: Callable[[], np.ndarray], expected: list[np.ndarray], errors: tuple = (Exception,)
+) -> str:
     """Return "same" if what is read is one of the expected, else "silent", "error", or what was raised."""
     try:
         found = read()
@@ -236,5 +243,7 @@ def verdict_of(read: Callable[[], np.ndarray], expected: list[np.ndarray], error
         return "error"
     except Exception as error:
         return type(error).__name__
-    same = any(found.shape == one.shape and found.dtype == one.dtype and (found == one).all() for one in expected)
+    same = any(
+        found.shape == one.shape and found.dtype == one.dtype and (found == one).all() for one in expected
+    )
     return "same" if same else "silent"

@@ -37,7 +37,11 @@ def lines(goal: Goal, result: Result) -> str:
     """Return what is printed of a goal."""
     head = f"{goal.name:4} {WORDS[result.passed]}  {goal.measure} [{goal.bar}] ({result.seconds:.0f} s)"
     return "\n".join(
-        [head, f"       ours: {result.ours}", *(f"       {name}: {text}" for name, text in result.peers.items())]
+        [
+            head,
+            f"       ours: {result.ours}",
+            *(f"       {name}: {text}" for name, text in result.peers.items()),
+        ]
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reliability.goal import Effort, Goal, Result, bad, measure, tally
+from reliability.goal import Effort, Goal, Result, measure, tally
 from reliability.stores import SHAPE, sample, store
 
 

@@ -194,6 +194,8 @@ typedef enum step_kind {
     STEP_LAYER_DELETED,
     STEP_SQUEEZE,
     STEP_TRANSACTION,
+    STEP_FLUSH,
+    STEP_COMPACT,
 } step_kind;
 
 typedef struct scenario_plan {
@@ -203,15 +205,18 @@ typedef struct scenario_plan {
 
 static const scenario_plan SCENARIOS[] = {
     {"writes",
-     {STEP_CREATE, STEP_ITEM, STEP_BOX, STEP_ALL, STEP_ITEM, STEP_BOX, STEP_ITEM, STEP_ITEM, STEP_ALL}},
+     {STEP_CREATE, STEP_ITEM, STEP_BOX, STEP_ALL, STEP_FLUSH, STEP_ITEM, STEP_BOX, STEP_ITEM, STEP_ITEM,
+      STEP_ALL, STEP_BOX}},
     {"growth",
-     {STEP_CREATE, STEP_GROW_INSIDE, STEP_GROW, STEP_APPEND, STEP_SHRINK, STEP_ITEM, STEP_EMPTY, STEP_GROW,
-      STEP_BOX}},
+     {STEP_CREATE, STEP_GROW_INSIDE, STEP_GROW, STEP_APPEND, STEP_FLUSH, STEP_SHRINK, STEP_ITEM, STEP_EMPTY,
+      STEP_GROW, STEP_BOX}},
     {"layers",
-     {STEP_CREATE, STEP_NOTE, STEP_LAYER, STEP_LAYER_LONGER, STEP_NOTE, STEP_LAYER, STEP_LAYER_DELETED,
-      STEP_ITEM}},
-    {"edits", {STEP_CREATE, STEP_REMOVE, STEP_INSERT, STEP_ITEM, STEP_SQUEEZE, STEP_BOX}},
-    {"transactions", {STEP_CREATE, STEP_TRANSACTION, STEP_ITEM, STEP_TRANSACTION}},
+     {STEP_CREATE, STEP_NOTE, STEP_LAYER, STEP_LAYER_LONGER, STEP_FLUSH, STEP_NOTE, STEP_LAYER,
+      STEP_LAYER_DELETED, STEP_ITEM}},
+    {"edits", {STEP_CREATE, STEP_REMOVE, STEP_INSERT, STEP_ITEM, STEP_SQUEEZE, STEP_BOX, STEP_FLUSH}},
+    {"transactions", {STEP_CREATE, STEP_TRANSACTION, STEP_ITEM, STEP_FLUSH, STEP_TRANSACTION}},
+    {"compacting",
+     {STEP_CREATE, STEP_BOX, STEP_ITEM, STEP_COMPACT, STEP_ITEM, STEP_BOX, STEP_COMPACT, STEP_GROW}},
 };
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };
 
@@ -281,13 +286,21 @@ static inline void model_step(plain_model *m, step_kind what, int seed)
         m->note[2] = (char)('a' + seed);
         model_fill_layer(m, 90, seed + 3);
         break;
+    case STEP_FLUSH:
+    case STEP_COMPACT:
     case STEP_END:
         break;
     }
 }
 
-static inline int create_array(caterva_array **array, const char *path, blosc2_home home,
-                               const plain_model *after)
+/** Where an array is, and how safe. */
+typedef struct array_place {
+    const char *path;
+    blosc2_home home;
+    blosc2_durability durability;
+} array_place;
+
+static inline int create_array(caterva_array **array, const array_place *place, const plain_model *after)
 {
     blosc2_metalayer note = {"note", (const uint8_t *)after->note, NOTE_BYTES};
     caterva_options options = {.geometry = {.ndim = 3,
@@ -296,8 +309,9 @@ static inline int create_array(caterva_array **array, const char *path, blosc2_h
                                             .chunks = {4, 1, 5},
                                             .blocks = {2, 1, 3}},
                                .dtype = "<u4",
-                               .home = home,
-                               .path = path,
+                               .home = place->home,
+                               .path = place->path,
+                               .safety = {.durability = place->durability},
                                .cparams = blosc2_cparams_default(4),
                                .fill = CATERVA_FILL_VALUE,
                                .fill_value = &FILL,
@@ -346,12 +360,12 @@ static inline int array_change(caterva_array *array, const plain_model *before, 
 }
 
 /** Take a step. @param array Set by STEP_CREATE, which may have failed then. */
-static inline int array_step(caterva_array **array, const char *path, blosc2_home home, step_kind what,
+static inline int array_step(caterva_array **array, const array_place *place, step_kind what,
                              const plain_model *before, const plain_model *after)
 {
     switch (what) {
     case STEP_CREATE:
-        return create_array(array, path, home, after);
+        return create_array(array, place, after);
     case STEP_ITEM:
         return array_write_box(*array, after, 3, 1, 4, 1);
     case STEP_BOX:
@@ -378,6 +392,10 @@ static inline int array_step(caterva_array **array, const char *path, blosc2_hom
     case STEP_APPEND:
     case STEP_TRANSACTION:
         return array_change(*array, before, after, what);
+    case STEP_FLUSH:
+        return caterva_array_flush(*array);
+    case STEP_COMPACT:
+        return caterva_array_compact(*array);
     case STEP_END:
         break;
     }

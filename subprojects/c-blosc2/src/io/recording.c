@@ -20,6 +20,7 @@ typedef struct recording {
 typedef struct recorded_file {
     int64_t node;
     bool writable;
+    bool is_lock; /* what it says of its owner is of no use after a crash, and is not recorded */
 } recorded_file;
 
 /* ------------------------------------------------------------------ records */
@@ -193,13 +194,15 @@ static int recording_read(void *context, b2_file *file, void *out, size_t bytes,
 static int recording_write(void *context, b2_file *file, const void *bytes, size_t count, int64_t position)
 {
     const recorded_file *f = (recorded_file *)file;
+    recording *r = context;
     if (!f->writable) return refused(EBADF, "a file opened for reading");
+    if (f->is_lock) return b2_tree_write(&r->tree, f->node, bytes, count, (size_t)position);
     const b2_record record = {.kind = B2_RECORD_WRITE,
                               .node = f->node,
                               .bytes = (uint8_t *)bytes,
                               .count = count,
                               .position = (size_t)position};
-    return count ? change(context, &record) : BLOSC2_OK;
+    return count ? change(r, &record) : BLOSC2_OK;
 }
 
 static int recording_size(void *context, b2_file *file, int64_t *bytes)
@@ -211,9 +214,11 @@ static int recording_size(void *context, b2_file *file, int64_t *bytes)
 static int recording_truncate(void *context, b2_file *file, int64_t bytes)
 {
     const recorded_file *f = (recorded_file *)file;
+    recording *r = context;
     if (!f->writable) return refused(EBADF, "a file opened for reading");
+    if (f->is_lock) return b2_tree_truncate(&r->tree, f->node, (size_t)bytes);
     const b2_record record = {.kind = B2_RECORD_TRUNCATE, .node = f->node, .count = (size_t)bytes};
-    return change(context, &record);
+    return change(r, &record);
 }
 
 static int recording_sync(void *context, b2_file *file)
@@ -316,6 +321,69 @@ static int recording_sync_directory(void *context, const char *path)
     return change(r, &record);
 }
 
+static int recording_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    recording *r = context;
+    int64_t node = b2_tree_find(&r->tree, path);
+    if (node < 0) return missing(path);
+    if (!r->tree.nodes[node].is_directory) return refused(ENOTDIR, path);
+    for (int64_t i = r->tree.entry_count - 1; i >= 0;
+         i--) { /* from the end: a visitor may remove the entry */
+        if (i >= r->tree.entry_count || r->tree.entries[i].parent != node) continue;
+        char name[256];
+        snprintf(name, sizeof name, "%s", r->tree.entries[i].name);
+        visit(visit_context, name);
+    }
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ locks */
+
+static int recording_lock(void *context, const char *path, b2_file **out)
+{
+    recording *r = context;
+    int64_t node = b2_tree_find(&r->tree, path);
+    if (node < 0) {
+        int status = create(r, path, false, &node);
+        if (status < 0) return status;
+    }
+    if (r->tree.nodes[node].is_locked) return blosc2_fail(BLOSC2_E_LOCKED, "%s: locked", path);
+    b2_file *file;
+    int status = recording_open(context, path, B2_OPEN_UPDATE, &file);
+    if (status < 0) return status;
+    r->tree.nodes[node].is_locked = true;
+    ((recorded_file *)file)->is_lock = true;
+    *out = file;
+    return BLOSC2_OK;
+}
+
+static int recording_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+{
+    recorded_file *file = calloc(1, sizeof *file);
+    (void)context;
+    (void)path;
+    (void)generation;
+    if (!file) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a file");
+    *out = (b2_file *)file;
+    return BLOSC2_OK;
+}
+
+static b2_held recording_held(void *context, b2_file *own, uint64_t generation)
+{
+    (void)context;
+    (void)own;
+    (void)generation;
+    return B2_HELD_NONE; /* so that space is reused, which is where a crash could do harm */
+}
+
+static void recording_unlock(void *context, b2_file *file)
+{
+    const recorded_file *f = (recorded_file *)file;
+    recording *r = context;
+    if (f && f->is_lock) r->tree.nodes[f->node].is_locked = false;
+    free(file);
+}
+
 /* ------------------------------------------------------------------ owner */
 
 int b2_io_recording_create(b2_io **out)
@@ -343,6 +411,11 @@ int b2_io_recording_create(b2_io **out)
         .kind = recording_kind,
         .identity = recording_identity,
         .sync_directory = recording_sync_directory,
+        .list = recording_list,
+        .lock = recording_lock,
+        .hold = recording_hold,
+        .held = recording_held,
+        .unlock = recording_unlock,
     };
     *out = &r->table;
     return BLOSC2_OK;

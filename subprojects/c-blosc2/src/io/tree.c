@@ -62,7 +62,7 @@ int64_t b2_tree_child(const b2_tree *tree, int64_t parent, const char *name)
 int b2_tree_locate(const b2_tree *tree, const char *path, int64_t *parent, const char **name)
 {
     int64_t directory = 0;
-    while (*path == '/') path++;
+    while (*path == '/' || (path[0] == '.' && (path[1] == '/' || !path[1]))) path++;
     for (const char *slash; (slash = strchr(path, '/')); path = slash + 1) {
         int64_t i = find_entry(tree, directory, path, (size_t)(slash - path));
         if (i < 0 || !tree->nodes[tree->entries[i].node].is_directory)

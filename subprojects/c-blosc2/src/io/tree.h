@@ -12,6 +12,7 @@
 
 typedef struct b2_node {
     bool is_directory;
+    bool is_locked; /* by who has it open; a crash ends that */
     uint8_t *bytes; /* the file; NULL while it is empty */
     size_t size, capacity;
     int64_t changes; /* a clock for b2_identity */
@@ -38,7 +39,7 @@ int64_t b2_tree_add_node(b2_tree *tree, bool is_directory);
 int64_t b2_tree_child(const b2_tree *tree, int64_t parent, const char *name);
 
 /**
- * Take a path apart, at slashes.
+ * Take a path apart, at slashes; "." at its beginning is the root.
  * @param parent  Set to the node of the directory that the last name is in.
  * @param name    Set to the last name; points into the path.
  * @return BLOSC2_OK, or BLOSC2_E_NOT_FOUND if that directory is not there.
