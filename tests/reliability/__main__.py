@@ -1,4 +1,4 @@
-"""Run goals and print the table: ``python -m reliability [options]``; `bash ci/reliability` prepares for it."""
+"""Run goals and print the table. `bash ci/reliability` builds what this needs, and runs it."""
 
 import argparse
 import json
@@ -68,8 +68,10 @@ def main() -> int:
     given.output.joinpath("results.md").write_text(table.markdown(done, name))
     failed = [goal.name for goal, result in done if result.passed is False]
     missing = [goal.name for goal, result in done if result.passed is None]
-    print(f"\n{len(done) - len(failed) - len(missing)} passed, {len(failed)} failed {' '.join(failed)}, "
-          f"{len(missing)} not available {' '.join(missing)}: {given.output}/results.md")  # fmt: skip
+    print(
+        f"\n{len(done) - len(failed) - len(missing)} passed, {len(failed)} failed {' '.join(failed)}, "
+        f"{len(missing)} not available {' '.join(missing)}: {given.output}/results.md"
+    )
     return 1 if failed else 0
 
 

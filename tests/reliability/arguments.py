@@ -1,4 +1,4 @@
-"""G10: arguments that are not right. Each gives a clear exception, or what NumPy gives; and the array stays."""
+"""G10: arguments that are not right: each gives a clear exception, or what NumPy gives."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,61 +18,72 @@ CLEAR = (
     OverflowError,
 )
 HUGE, BIG = 2**63, 2**31
-SHAPES = [(-1, 2), (2, -3), ("a", 2), (1.5, 2), (None, 2), (HUGE, 2), (2**40, 2**40), (1,) * 17, "ab", b"ab", None,
-          [[1, 2]], {1: 2}, object(), (np.nan, 1), (2**62, 0, 8), (True, "x")]  # fmt: skip
-PARTS = [(0, 1), (1, 0), (-1, 2), (3,), (2, 2, 2), ("a", "b"), (1.5, 2), (HUGE, 1), (None, None), 0, -1, "chunk", object(),
-         (BIG, BIG)]  # fmt: skip
-KEYS = [10, -11, (0, 0, 0), "a", 1.5, None, object(), (slice(None), 20), slice(0, 5, 0), {}, b"x", (HUGE, 0), (-HUGE, 0),
-        slice("a", None), slice(1.5, 3), [1.5], [100], ([0], "x"), (Ellipsis, Ellipsis), np.nan, {0, 1}, 1j,
-        (0, slice(None, None, HUGE * 4), 0), np.array([1, 2.5]), range(3, 30)]  # fmt: skip
-VALUES = [np.zeros((3, 3)), "text", object(), None, np.zeros(7, "i4"), [1, 2, 3], {}, "é", b"abcdefgh", np.zeros((20, 20), "i4"),
-          np.array(["a"] * 12), np.zeros((1, 1, 1, 10, 12, 2), "i4"), [[1], [2, 3]], 1j, np.float64(1.5),
-          np.zeros(12, dtype=[("a", "i4")]), np.array([object()] * 12)]  # fmt: skip
-KEYWORDS = [("codec", "none"), ("codec", 99), ("codec", 1.5), ("codec", None), ("clevel", 10), ("clevel", -1),
-            ("clevel", "high"), ("clevel", HUGE), ("filters", ["none"]), ("filters", 7), ("filters", [1] * 7),
-            ("filters", [250]), ("filtersmeta", [1] * 9), ("filtersmeta", ["x"]), ("filtersmeta", [300]),
-            ("nthreads", 0), ("nthreads", -1), ("nthreads", "two"), ("nthreads", HUGE), ("cache_bytes", -1),
-            ("cache_bytes", "1"), ("meta", {"x" * 32: b""}), ("meta", {"": b""}), ("meta", 7), ("meta", {"a": object()}),
-            ("meta", {7: b""}), ("meta", {str(i): b"" for i in range(17)}), ("meta", {"b2nd": b"x"}),
-            ("meta", {"a\0b": b""}), ("splitmode", "often"), ("usedict", "yes"), ("urlpath", 7), ("urlpath", ""),
-            ("urlpath", "a\0b"), ("urlpath", "/no/such/folder/a"), ("urlpath", "/dev/null"), ("urlpath", "x" * 5000),
-            ("urlpath", "/"), ("contiguous", "yes"), ("memframe", 3), ("color", "red"), ("chunk", (2, 2)),
-            ("itemsize", 3), ("dtype", "O"), ("dtype", "x9"), ("dtype", 7), ("durability", "often"), ("checksum", "maybe"),
-            ("locking", "yes"), ("lock_timeout", -2), ("fill_value", 3)]  # fmt: skip
-GROWTH = [(5,), (1, 2, 3), (-1, 2), "a", None, (HUGE, 1), (1.5, 2), (2**40, 2**40), object(), 7, ("a", 3)]
-INDICES = [99, -99, "a", 1.5, None, object(), HUGE, slice(0, 3, 0), [[1]], [99], {}]
-AXES = [2, -3, "a", 1.5, None, HUGE]
-NAMES = ["x" * 32, "", 7, None, "a\0b", "\ud800", b"\xff\xfe", object(), "caterva_fill"]
-CONTENTS = [object(), 2**70, {1, 2}, lambda: 0, bytes]
-OPENING = [dict(mode="w"), dict(mode="x"), dict(mode=7), dict(mode="rb"), dict(offset=-1), dict(offset=HUGE), dict(offset=1.5),
-           dict(offset=7), dict(mmap="yes"), dict(mmap=True, mode="a"), dict(max_bytes=0), dict(max_bytes="1"), dict(nthreads=0),
-           dict(color=1), dict(cache_bytes=-1), dict(locking="x"), dict(lock_timeout="x"), dict(durability=7)]  # fmt: skip
+# fmt: off
+SHAPES = [
+    (-1, 2), (2, -3), ("a", 2), (1.5, 2), (None, 2), (HUGE, 2), (2**40, 2**40), (1,) * 17, "ab", b"ab",
+    None, [[1, 2]], {1: 2}, object(), (np.nan, 1), (2**62, 0, 8), (True, "x"),
+]
+PARTS = [
+    (0, 1), (1, 0), (-1, 2), (3,), (2, 2, 2), ("a", "b"), (1.5, 2), (HUGE, 1), (None, None), 0, -1, "chunk",
+    object(), (BIG, BIG),
+]
+KEYS = [
+    10, -11, (0, 0, 0), "a", 1.5, None, object(), (slice(None), 20), slice(0, 5, 0), {}, b"x", (HUGE, 0),
+    (-HUGE, 0), slice("a", None), slice(1.5, 3), [1.5], [100], ([0], "x"), (Ellipsis, Ellipsis), np.nan,
+    {0, 1}, 1j, (0, slice(None, None, HUGE * 4), 0), np.array([1, 2.5]), range(3, 30),
+]
+VALUES = [
+    np.zeros((3, 3)), "text", object(), None, np.zeros(7, "i4"), [1, 2, 3], {}, "é", b"abcdefgh",
+    np.zeros((20, 20), "i4"), np.array(["a"] * 12), np.zeros((1, 1, 1, 10, 12, 2), "i4"), [[1], [2, 3]], 1j,
+    np.float64(1.5), np.zeros(12, dtype=[("a", "i4")]), np.array([object()] * 12),
+]
+KEYWORDS = [
+    ("codec", "none"), ("codec", 99), ("codec", 1.5), ("codec", None), ("clevel", 10), ("clevel", -1),
+    ("clevel", "high"), ("clevel", HUGE), ("filters", ["none"]), ("filters", 7), ("filters", [1] * 7),
+    ("filters", [250]), ("filtersmeta", [1] * 9), ("filtersmeta", ["x"]), ("filtersmeta", [300]),
+    ("nthreads", 0), ("nthreads", -1), ("nthreads", "two"), ("nthreads", HUGE), ("cache_bytes", -1),
+    ("cache_bytes", "1"), ("meta", {"x" * 32: b""}), ("meta", {"": b""}), ("meta", 7),
+    ("meta", {"a": object()}), ("meta", {7: b""}), ("meta", {str(i): b"" for i in range(17)}),
+    ("meta", {"b2nd": b"x"}), ("meta", {"a\0b": b""}), ("splitmode", "often"), ("usedict", "yes"),
+    ("urlpath", 7), ("urlpath", ""), ("urlpath", "a\0b"), ("urlpath", "/no/such/folder/a"),
+    ("urlpath", "/dev/null"), ("urlpath", "x" * 5000), ("urlpath", "/"), ("contiguous", "yes"),
+    ("memframe", 3), ("color", "red"), ("chunk", (2, 2)), ("itemsize", 3), ("dtype", "O"), ("dtype", "x9"),
+    ("dtype", 7), ("durability", "often"), ("checksum", "maybe"), ("locking", "yes"), ("lock_timeout", -2),
+    ("fill_value", 3),
+]
+GROWTH = [
+    (5,), (1, 2, 3), (-1, 2), "a", None, (HUGE, 1), (1.5, 2), (2**40, 2**40), object(), 7, ("a", 3),
+]
+INDICES = [
+    99, -99, "a", 1.5, None, object(), HUGE, slice(0, 3, 0), [[1]], [99], {},
+]
+AXES = [
+    2, -3, "a", 1.5, None, HUGE,
+]
+NAMES = [
+    "x" * 32, "", 7, None, "a\0b", "\ud800", b"\xff\xfe", object(), "caterva_fill",
+]
+CONTENTS = [
+    object(), 2**70, {1, 2}, lambda: 0, bytes,
+]
+OPENING = [
+    {"mode": "w"}, {"mode": "x"}, {"mode": 7}, {"mode": "rb"}, {"offset": -1}, {"offset": HUGE},
+    {"offset": 1.5}, {"offset": 7}, {"mmap": "yes"}, {"mmap": True, "mode": "a"}, {"max_bytes": 0},
+    {"max_bytes": "1"}, {"nthreads": 0}, {"color": 1}, {"cache_bytes": -1}, {"locking": "x"},
+    {"lock_timeout": "x"}, {"durability": 7},
+]
 PATHS = [
-    "",
-    "no such file",
-    "/",
-    "a\0b",
-    7,
-    None,
-    object(),
-    "/dev/null",
-    "/dev/zero",
-    "x" * 5000,
-    b"\xff",
+    "", "no such file", "/", "a\0b", 7, None, object(), "/dev/null", "/dev/zero", "x" * 5000, b"\xff",
     ["a"],
 ]
-BUFFERS = [b"abc", "text", None, 7, np.zeros((4, 4), "i4")[::2, ::2], object(), [1, 2], memoryview(bytes(13))]
+BUFFERS = [
+    b"abc", "text", None, 7, np.zeros((4, 4), "i4")[::2, ::2], object(), [1, 2], memoryview(bytes(13)),
+]
 FRAMES = [
-    b"",
-    b"abc",
-    None,
-    7,
-    "text",
-    bytes(1000),
-    b"\x9e\xa8b2frame\0" + bytes(200),
-    np.zeros(500, "u1"),
+    b"", b"abc", None, 7, "text", bytes(1000), b"\x9e\xa8b2frame\0" + bytes(200), np.zeros(500, "u1"),
     object(),
 ]
+# fmt: on
 
 
 def _whole(cat, items: np.ndarray, path: Path):
@@ -108,7 +119,9 @@ def _made(items: np.ndarray, folder: Path) -> list[tuple[str, Callable[[], objec
         path = folder / "opened"
         if not path.exists():
             _whole(cat, items, path).close()
-        calls.append((f"open({keywords})", lambda keywords=keywords: cat.open(str(path), **keywords)))
+        calls.append(
+            (f"open({keywords})", lambda keywords=keywords, path=path: cat.open(str(path), **keywords))
+        )
     for place in ("", "no such file", 7, None, str(folder)):
         calls.append((f"remove({place!r})", lambda place=place: cat.remove(place)))
     return calls

@@ -1,4 +1,4 @@
-"""G5, G6, G22: every state in which a crash may leave an array, made by the C test from a record of the calls.
+"""G5, G6: every state in which a crash may leave an array, made from a record of the calls.
 
 `test_crash` opens each by our own reader; the states in order are written to files for python-blosc2.
 """

@@ -116,7 +116,7 @@ def io_failures(effort: Effort) -> Result:
     for one in PEERS if effort.peers else []:
         counts = measure(effort, "failures:full_disk", effort.count(40, 0, 200), name=one.name)
         peers[one.name] = f"disk full: {tally(counts)}"
-    ours = f"each call: {tried:,} failures, {wrong} wrong; disk full: {tally(full)}; short and EINTR: {tally(short)}"
+    ours = f"each call: {tried:,} failures, {wrong} wrong; disk full: {tally(full)}; short: {tally(short)}"
     passed = wrong == 0 and bad(full, "error, intact", "it fits") == 0 and bad(short, "same") == 0
     return Result(ours, passed, peers)
 

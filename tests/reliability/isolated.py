@@ -1,8 +1,9 @@
 """Cases in a process of their own, so that crashes and hangs are counted and not suffered.
 
-A function that makes cases is named "module:function". Called with the arguments, it returns ``case(number)``,
-which returns a verdict, a word. ``python -m reliability.isolated`` runs them one after the other, and writes
-each verdict down; where it dies or stands still, this verdict is "crash" or "hang", and the next process goes on.
+A function that makes cases is named "module:function". Called with the arguments, it returns
+``case(number)``, which returns a verdict, a word. ``python -m reliability.isolated`` runs one after the
+other, and writes each verdict down; where it dies or stands still, that is the verdict, and another process
+goes on.
 """
 
 import faulthandler

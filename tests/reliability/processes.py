@@ -60,7 +60,7 @@ def _together(effort: Effort, writer: str, reader: str, seconds: float) -> Count
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-        )  # fmt: skip
+        )
         for role, name in roles
     ]
     counts: Counter = Counter()

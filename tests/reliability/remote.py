@@ -1,4 +1,4 @@
-"""G23: a source that lies: answers too short or too long, other bytes, changed content, exceptions, and the like."""
+"""G23: a source that lies: answers that are too short or too long, other bytes, exceptions, and the like."""
 
 import itertools
 from pathlib import Path

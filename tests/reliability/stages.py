@@ -1,6 +1,6 @@
 """G1, G13, G19, G20, G21, G22: goals that other commands and builds measure.
 
-ci/sanitize and ci/cross leave a stamp, build/stamps/NAME, when they have passed: the commit, and what they ran on.
+ci/sanitize and ci/cross leave a stamp, build/stamps/NAME, when they have passed: the commit, and on what.
 """
 
 import os
@@ -13,7 +13,6 @@ from reliability import coverage
 from reliability.goal import Effort, Goal, Result, unavailable
 
 ROOT = Path(__file__).parents[2]
-THREADED = "pool lock cache array change schunk threads"  # C tests that have threads
 
 
 def _run(*command: object, seconds: float = 3600, **environment: str) -> subprocess.CompletedProcess:
@@ -27,16 +26,16 @@ def _run(*command: object, seconds: float = 3600, **environment: str) -> subproc
     )
 
 
-def _stamp(name: str) -> Result:
+def _stamp(name: str, command: str) -> Result:
     """Return what a command's stamp says: passed if it is of this commit."""
     path = ROOT / "build/stamps" / name
     if not path.exists():
-        return unavailable(f"bash ci/{name} has not passed here; .ci/run runs it")
+        return unavailable(f"bash ci/{command} has not passed here; .ci/run runs it")
     commit, _, what = path.read_text().strip().partition(" ")
     head = _run("git", "rev-parse", "HEAD").stdout.strip()
     if commit != head:
-        return unavailable(f"bash ci/{name} has passed at another commit, {commit[:9]}")
-    return Result(f"bash ci/{name} has passed at this commit: {what}", True)
+        return unavailable(f"bash ci/{command} has passed at another commit, {commit[:9]}")
+    return Result(f"bash ci/{command} has passed at this commit: {what}", True)
 
 
 def fuzzing(effort: Effort) -> Result:
@@ -69,26 +68,17 @@ def _builds(name: str, *options: str) -> Path:
 
 
 def threads(effort: Effort) -> Result:
-    """C tests that have threads, under ThreadSanitizer."""
-    if effort.skips_builds:
-        return unavailable("not with --quick")
-    folder = _builds("tsan", "-Db_sanitize=thread", "-Db_lundef=false", "-Db_ndebug=false")
-    listed = _run("meson", "test", "-C", folder, "--list").stdout
-    names = [name for name in THREADED.split() if re.search(rf"\b{name}$", listed, re.MULTILINE)]
-    done = _run(
-        "meson", "test", "-C", folder, "--timeout-multiplier", 10, "--print-errorlogs", *names,
-        CATERVA_TEST_PROFILE="quick", TSAN_OPTIONS="halt_on_error=1",
-    )  # fmt: skip
-    reports = done.stdout.count("WARNING: ThreadSanitizer")
-    text = f"{reports} reports in the C tests {' '.join(names)}"
-    return Result(text if not done.returncode else f"{text}: {done.stdout[-800:]}", not done.returncode)
+    """By ci/sanitize."""
+    if effort.name == "release" and _run("bash", "ci/sanitize", "thread", "-q").returncode:
+        return Result("bash ci/sanitize thread failed", False)
+    return _stamp("sanitize-thread", "sanitize")
 
 
 def sanitizers(effort: Effort) -> Result:
     """By ci/sanitize."""
-    if effort.name == "release" and _run("bash", "ci/sanitize", "-q", seconds=20_000).returncode:
-        return Result("bash ci/sanitize failed", False)
-    return _stamp("sanitize")
+    if effort.name == "release" and _run("bash", "ci/sanitize", "address", "-q", seconds=20_000).returncode:
+        return Result("bash ci/sanitize address failed", False)
+    return _stamp("sanitize-address", "sanitize")
 
 
 def covered(effort: Effort) -> Result:
@@ -110,7 +100,7 @@ def other_machines(effort: Effort) -> Result:
     """By ci/cross."""
     if effort.name == "release" and _run("bash", "ci/cross", seconds=20_000).returncode:
         return Result("bash ci/cross failed", False)
-    return _stamp("cross")
+    return _stamp("cross", "cross")
 
 
 def golden(effort: Effort) -> Result:

@@ -97,9 +97,14 @@ class Blosc2(Store):
         import blosc2
 
         blosc2.asarray(
-            values, chunks=CHUNKS, blocks=BLOCKS, urlpath=str(path), mode="w",
-            cparams={"codec": blosc2.Codec.LZ4, "nthreads": 1}, **self.options,
-        )  # fmt: skip
+            values,
+            chunks=CHUNKS,
+            blocks=BLOCKS,
+            urlpath=str(path),
+            mode="w",
+            cparams={"codec": blosc2.Codec.LZ4, "nthreads": 1},
+            **self.options,
+        )
 
     def open(self, path, mode="r"):
         import blosc2
@@ -115,9 +120,14 @@ class Hdf5(Store):
 
         with h5py.File(path, "w", libver="latest" if self.sums else None) as file:
             file.create_dataset(
-                "a", data=values, chunks=CHUNKS, compression="gzip", shuffle=True,
-                maxshape=(None,) * values.ndim, **self.options,
-            )  # fmt: skip
+                "a",
+                data=values,
+                chunks=CHUNKS,
+                compression="gzip",
+                shuffle=True,
+                maxshape=(None,) * values.ndim,
+                **self.options,
+            )
 
     def open(self, path, mode="r"):
         import h5py

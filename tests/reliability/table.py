@@ -50,9 +50,8 @@ def markdown(done: list[tuple[Goal, Result]], effort: str) -> str:
     rows = ["| goal | measure | asked for | ours | | peers |", "|---|---|---|---|---|---|"]
     for goal, result in done:
         peers = "<br>".join(f"{name}: {text}" for name, text in result.peers.items())
-        rows.append(
-            f"| {goal.name} | {goal.measure} | {goal.bar} | {result.ours} | {WORDS[result.passed]} | {peers} |"
-        )
+        cells = [goal.name, goal.measure, goal.bar, result.ours, WORDS[result.passed], peers]
+        rows.append(f"| {' | '.join(cells)} |")
     machine = f"{platform.machine()}, Python {platform.python_version()}, {datetime.date.today()}"
     return f"# Reliability\n\nBy `bash ci/reliability` ({effort}) on {machine}.\n\n" + "\n".join(rows) + "\n"
 
