@@ -167,6 +167,9 @@ BLOSC2_API blosc2_cparams blosc2_cparams_default(int32_t item_bytes);
 /** @return BLOSC2_OK, or BLOSC2_E_ARGUMENT with the parameter and its limits in the message. */
 BLOSC2_API int blosc2_cparams_check(const blosc2_cparams *cparams);
 
+/** True if filters drop bits, so that what is read is not what was written. */
+BLOSC2_API bool blosc2_cparams_is_lossy(const blosc2_cparams *cparams);
+
 /* ------------------------------------------------------------------ work memory */
 
 /** Scratch and codec states of one thread. Not to be used by two threads at once. */
@@ -292,7 +295,8 @@ BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from
                                    blosc2_workspace *workspace);
 
 /**
- * End the chunk: all blocks are in.
+ * End the chunk: all blocks are in. A chunk whose items are all equal becomes a special one, of zeros or of
+ * that item.
  *
  * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.
  * @param cbytes  Set to their number: at most nbytes + BLOSC2_CHUNK_OVERHEAD.

@@ -134,6 +134,14 @@ static void copy_rows(const axis *axes, int ndim, size_t item_bytes, uint8_t *to
     }
 }
 
+/** Put an axis among those that are there, by the target's strides: writes go forward, whatever its order. */
+static void insert(axis *axes, int *used, axis a)
+{
+    int place = (*used)++;
+    for (; place > 0 && axes[place - 1].to < a.to; place--) axes[place] = axes[place - 1];
+    axes[place] = a;
+}
+
 void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
                   const void *from, const int64_t *from_strides)
 {
@@ -151,9 +159,7 @@ void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to,
             a.to = -a.to;
             a.from = -a.from;
         }
-        int place = used++; /* ordered by the target's strides: writes go forward, whatever its order */
-        for (; place > 0 && axes[place - 1].to < a.to; place--) axes[place] = axes[place - 1];
-        axes[place] = a;
+        insert(axes, &used, a);
     }
     used = merge(axes, used);
     if (used > 0 && axes[used - 1].to == item_bytes && axes[used - 1].from == item_bytes) {
@@ -164,6 +170,50 @@ void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to,
     } else {
         copy_rows(axes, used, (size_t)item_bytes, target, source);
     }
+}
+
+static bool row_repeats(const uint8_t *row, const axis *along, size_t item_bytes, const uint8_t *item)
+{
+    if (memcmp(row, item, item_bytes) != 0) return false;
+    if (along->from == (int64_t)item_bytes)
+        return memcmp(row, row + item_bytes, (size_t)(along->count - 1) * item_bytes) == 0;
+    for (int64_t i = 1; i < along->count; i++)
+        if (memcmp(row + i * along->from, item, item_bytes) != 0) return false;
+    return true;
+}
+
+/** Step `offset` to the next row; false after the last. */
+static bool next_row(const axis *axes, int ndim, int64_t *index, int64_t *offset)
+{
+    for (int d = ndim - 2; d >= 0; d--) {
+        *offset += axes[d].from;
+        if (++index[d] < axes[d].count) return true;
+        *offset -= axes[d].from * axes[d].count;
+        index[d] = 0;
+    }
+    return false;
+}
+
+bool cat_box_repeats_item(int ndim, const int64_t *counts, int64_t item_bytes, const void *box,
+                          const int64_t *strides)
+{
+    const uint8_t *first = box;
+    axis axes[CATERVA_MAX_NDIM];
+    int used = 0;
+    for (int d = 0; d < ndim; d++) {
+        int64_t stride = strides[d];
+        if (counts[d] == 1 || stride == 0) continue;
+        if (stride < 0) first += (counts[d] - 1) * stride;
+        if (stride < 0) stride = -stride;
+        insert(axes, &used, (axis){counts[d], stride, stride});
+    }
+    used = merge(axes, used);
+    int64_t index[CATERVA_MAX_NDIM] = {0}, offset = 0;
+    if (used == 0) return true;
+    do {
+        if (!row_repeats(first + offset, &axes[used - 1], (size_t)item_bytes, first)) return false;
+    } while (next_row(axes, used, index, &offset));
+    return true;
 }
 
 bool cat_box_is_contiguous(int ndim, const int64_t *counts, int64_t item_bytes, const int64_t *strides)
