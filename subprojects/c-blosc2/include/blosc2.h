@@ -250,6 +250,51 @@ BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block,
  */
 BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
 
+/** The planes of a shuffled block: byte k of each item lies in plane[k]. */
+typedef struct blosc2_planes {
+    const uint8_t *plane[8];
+    int32_t count; /**< 2, 4 or 8: bytes of an item; 0: there are none */
+    int32_t items; /**< in each plane */
+} blosc2_planes;
+
+/** How results are written. */
+typedef enum blosc2_stores {
+    BLOSC2_STORES_CACHED = 0,
+    /** Whole cache lines go past the caches, where they lie at multiples of 64 bytes: for results larger than
+     * those. Other threads see them after blosc2_streaming_end(). */
+    BLOSC2_STORES_STREAMING = 1,
+} blosc2_stores;
+
+/** Rows of a block's items, and a place for each: row r goes to out + r * out_step. */
+typedef struct blosc2_rows {
+    int64_t first; /**< item of the block that row 0 starts with */
+    int64_t count; /**< items of a row, at least 1 */
+    int64_t rows;  /**< at least 1 */
+    int64_t step;  /**< items from a row's start to that of the next, >= 0 */
+    void *out;
+    int64_t out_step; /**< bytes, of any sign */
+    blosc2_stores stores;
+} blosc2_rows;
+
+/**
+ * Decode a block as far as its planes of bytes, for blosc2_planes_join(): what the shuffle filter would put
+ * together in a buffer goes right to its place, and planes that the codec left as they are stay where they
+ * lie.
+ *
+ * @param bytes   1..blosc2_view_block_nbytes(): how much of the block is wanted, from its start.
+ * @param planes  Valid until the workspace decodes another block, or the view ends. `count` is 0 if the block
+ * is to be decoded otherwise: its filters are not one shuffle of items of 2, 4 or 8 bytes.
+ * @return As blosc2_view_decode_block().
+ */
+BLOSC2_API int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t bytes,
+                                         blosc2_planes *planes, blosc2_workspace *workspace);
+
+/** Put rows of items together. All of them lie in the planes. */
+BLOSC2_API void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows);
+
+/** What this thread has streamed is visible to those that learn of it from now on. */
+BLOSC2_API void blosc2_streaming_end(void);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 

@@ -243,9 +243,9 @@ static int store_repeated(write_job *write, int64_t n, int thread, bool *done)
     int32_t value_bytes = cat_is_zeros(item, item_bytes) ? 0 : item_bytes;
     status = cat_scratch_reserve(chunk, BLOSC2_CHUNK_OVERHEAD + (int64_t)value_bytes);
     if (status == BLOSC2_OK)
-        status = blosc2_special_chunk(value_bytes ? BLOSC2_SPECIAL_VALUE : BLOSC2_SPECIAL_ZEROS, item_bytes,
-                                      layout->chunk_bytes, layout->block_bytes, item, value_bytes,
-                                      chunk->bytes);
+        status =
+            blosc2_special_chunk(value_bytes ? BLOSC2_SPECIAL_VALUE : BLOSC2_SPECIAL_ZEROS, item_bytes,
+                                 layout->chunk_bytes, layout->block_bytes, item, value_bytes, chunk->bytes);
     if (status < 0) return status;
     return put_chunk(write, job.part.number, chunk->bytes, BLOSC2_CHUNK_OVERHEAD + value_bytes);
 }
