@@ -292,6 +292,9 @@ BLOSC2_API int blosc2_view_decode_planes(const blosc2_view *view, int32_t block,
 /** Put rows of items together. All of them lie in the planes. */
 BLOSC2_API void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows);
 
+/** Copy past the caches. @param out  At a multiple of 64 bytes. @param bytes  A multiple of 64. */
+BLOSC2_API void blosc2_copy_streaming(void *out, const void *in, size_t bytes);
+
 /** What this thread has streamed is visible to those that learn of it from now on. */
 BLOSC2_API void blosc2_streaming_end(void);
 

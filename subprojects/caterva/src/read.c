@@ -51,7 +51,10 @@ static void copy_part(const read_job *read, const cat_part *part, const uint8_t 
     const cat_layout *layout = &read->array->layout;
     int64_t counts[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM];
     int64_t first = cat_part_box(part, layout->ndim, layout->block_strides, counts, strides);
-    cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
+    if (read->stores == BLOSC2_STORES_STREAMING)
+        cat_stream_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
+    else
+        cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
 }
 
 /** Bytes of a block up to the end of a part's last item. */

@@ -175,6 +175,11 @@ void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows)
     b2_kernels_get()->join_planes(&to_join);
 }
 
+void blosc2_copy_streaming(void *out, const void *in, size_t bytes)
+{
+    b2_kernels_get()->stream_lines(in, out, bytes);
+}
+
 void blosc2_streaming_end(void)
 {
     b2_kernels_get()->end_streaming();

@@ -38,6 +38,7 @@ typedef struct b2_kernels {
     b2_shuffle_fn *bitshuffle; /* filters.md 2: groups of 8 items, the rest copied */
     b2_shuffle_fn *bitunshuffle;
     b2_join_fn *join_planes;        /* unshuffle, row by row */
+    b2_rows_fn *stream_lines;       /* copy past the caches, whole lines of 64 bytes, `out` at one */
     b2_end_fn *end_streaming;       /* other threads see what was streamed once they know of this */
     b2_xor_fn *xor_bytes;           /* out = a ^ b; out may be a or b (delta, blocks after the first) */
     b2_rows_fn *bytedelta_row;      /* out[i] = in[i] - in[i-1], in[-1] = 0; one row */

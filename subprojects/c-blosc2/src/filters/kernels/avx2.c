@@ -152,6 +152,7 @@ const b2_kernels b2_kernels_avx2 = {
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
     .join_planes = join_planes,
+    .stream_lines = copy_lines,
     .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,

@@ -177,6 +177,7 @@ const b2_kernels b2_kernels_avx512 = {
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
     .join_planes = join_planes,
+    .stream_lines = copy_lines,
     .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,

@@ -1,6 +1,6 @@
 /**
  * The kernels, by the tiles of filters/kernels/tiles.h: for the file of an instruction set, which includes
- * this after its operations and puts the eight functions into its table. Layouts: docs/format/filters.md.
+ * this after its operations and puts its functions into its table. Layouts: docs/format/filters.md.
  */
 #ifndef B2_FILTERS_KERNELS_TILED_H
 #define B2_FILTERS_KERNELS_TILED_H
@@ -332,6 +332,11 @@ static void join_planes(const b2_plane_rows *rows)
     } else {
         join_rows(rows, 8);
     }
+}
+
+static void copy_lines(const uint8_t *in, uint8_t *out, size_t bytes)
+{
+    for (size_t k = 0; k < bytes; k += LINE) stream_lines(in + k, out + k, LINE);
 }
 
 /* ------------------------------------------------------------------ bitshuffle */
