@@ -11,14 +11,18 @@ from caterva.errors import (
     FileChangedError,
     LimitError,
     LockedError,
+    RecoveredWarning,
     StorageError,
     UnsupportedFormatError,
+    UnverifiedWarning,
 )
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray
 from caterva.threads import set_nthreads
+from caterva.verification import BadPlace, Verification
 
 __all__ = [
+    "BadPlace",
     "CatervaError",
     "Codec",
     "CodecError",
@@ -29,9 +33,12 @@ __all__ = [
     "LockedError",
     "NDArray",
     "PlainArray",
+    "RecoveredWarning",
     "SplitMode",
     "StorageError",
     "UnsupportedFormatError",
+    "UnverifiedWarning",
+    "Verification",
     "__version__",
     "asarray",
     "build_info",

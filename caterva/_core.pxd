@@ -9,7 +9,7 @@ cdef extern from "blosc2.h":
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
         BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
-        BLOSC2_E_LIMIT
+        BLOSC2_E_INTERRUPTED, BLOSC2_E_LIMIT, BLOSC2_E_LOCKED
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -21,9 +21,11 @@ cdef extern from "blosc2.h":
     bint blosc2_kernels_can_run(const char *name) noexcept nogil
     const char *blosc2_compiler() noexcept nogil
     int blosc2_init() noexcept nogil
+    ctypedef int blosc2_interrupt_fn(void *context) noexcept nogil
+    void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context) noexcept nogil
 
     ctypedef enum blosc2_home: pass
-    ctypedef enum blosc2_mode: pass
+    ctypedef enum blosc2_mode: BLOSC2_READ, BLOSC2_UPDATE, BLOSC2_READ_MAPPED
     ctypedef enum blosc2_layer_kind: pass
     ctypedef struct blosc2_cparams:
         int32_t item_bytes
@@ -31,6 +33,23 @@ cdef extern from "blosc2.h":
         bint use_dict
         uint8_t filters[6]
         uint8_t filters_meta[6]
+    ctypedef enum blosc2_durability: pass
+    ctypedef enum blosc2_checksums: pass
+    ctypedef enum blosc2_locking: pass
+    ctypedef struct blosc2_safety:
+        blosc2_durability durability
+        blosc2_checksums checksums
+        blosc2_locking locking
+        int32_t lock_timeout_ms
+    ctypedef enum blosc2_seal: pass
+    ctypedef struct blosc2_verdict:
+        int64_t verified, unverified, bad
+    ctypedef struct blosc2_bad:
+        int64_t chunk
+        int32_t block, block_bytes
+        const char *reason
+    ctypedef void blosc2_bad_fn(void *context, const blosc2_bad *bad) noexcept nogil
+    ctypedef int blosc2_progress_fn(void *context, int64_t done, int64_t count) noexcept nogil
     ctypedef struct blosc2_workspace: pass
     int blosc2_workspace_create(blosc2_workspace **out) noexcept nogil
     void blosc2_workspace_free(blosc2_workspace *workspace) noexcept nogil
@@ -54,6 +73,7 @@ cdef extern from "blosc2.h":
         void *context
         int64_t size
         int64_t max_bytes
+        blosc2_safety safety
     ctypedef struct blosc2_schunk: pass
     int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode,
                            blosc2_schunk **out) noexcept nogil
@@ -63,6 +83,10 @@ cdef extern from "blosc2.h":
     bint blosc2_schunk_read_only(const blosc2_schunk *schunk) noexcept nogil
     const char *blosc2_schunk_path(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
+    ctypedef enum blosc2_recovery: pass
+    blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk) noexcept nogil
+    blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk) noexcept nogil
+    const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk) noexcept nogil
     int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk) noexcept nogil
@@ -92,6 +116,7 @@ cdef extern from "caterva.h":
         const char *dtype
         blosc2_home home
         const char *path
+        blosc2_safety safety
         blosc2_cparams cparams
         caterva_fill fill
         const void *fill_value
@@ -106,6 +131,7 @@ cdef extern from "caterva.h":
     int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
     int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
+    bint caterva_array_is_lost(const caterva_array *array) noexcept nogil
     void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
@@ -126,11 +152,21 @@ cdef extern from "caterva.h":
     ctypedef struct caterva_step:
         caterva_step_kind kind
         int64_t start, count, source
-    int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis, const caterva_step *steps,
-                           int64_t step_count, const void *values, const int64_t *strides) noexcept nogil
+    ctypedef struct caterva_edit:
+        int axis
+        const caterva_step *steps
+        int64_t step_count
+        const void *values
+        const int64_t *strides
+    ctypedef int caterva_plan_fn(void *context, const caterva_geometry *geometry,
+                                 caterva_edit *out) noexcept nogil
+    int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context) noexcept nogil
+    int caterva_array_refresh(caterva_array *array, bint *changed) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
+    int caterva_array_flush(caterva_array *array) noexcept nogil
+    int caterva_array_compact(caterva_array *array) noexcept nogil
     ctypedef struct caterva_name:
         char text[32]
     int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names,
@@ -140,5 +176,13 @@ cdef extern from "caterva.h":
                             int32_t *content_bytes) noexcept nogil
     int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layers,
                                  int count) noexcept nogil
+    int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
+                             blosc2_verdict *verdict) noexcept nogil
+    int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress,
+                            void *context) noexcept nogil
     int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil
     int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes) noexcept nogil
+    ctypedef int caterva_content_fn(void *context, const uint8_t *content, int32_t content_bytes,
+                                    blosc2_metalayer *out) noexcept nogil
+    int caterva_array_change_layer(caterva_array *array, const char *name, caterva_content_fn *content_of,
+                                   void *context) noexcept nogil

@@ -13,6 +13,7 @@ from caterva.arguments import as_int
 from caterva.dtypes import Items, items_of, typed
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray, plain
+from caterva.safety import LOCK_TIMEOUT, Safety
 from caterva.shapes import as_shape
 from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
 from caterva.threads import as_nthreads
@@ -81,6 +82,16 @@ def empty(
         If a dictionary should be used during compression. (Default: False)
     splitmode : SplitMode, int or str
         When the bytes of items are compressed as separate streams. (Default: "auto")
+    checksum : bool
+        Whether a file or directory gets checksums, with which damage is noticed. (Default: True)
+    durability : {"order", "fsync"}
+        What a call that changes a file or directory has survived when it returns: the end of the process and
+        a full disk, or the end of the system too. `NDArray.flush` makes the latter at any time. (Default:
+        "order")
+    locking : bool
+        Whether processes that change the array wait for each other. (Default: True)
+    lock_timeout : float
+        Seconds that a call waits for the others before it raises LockedError. (Default: 10)
 
     Returns
     -------
@@ -293,6 +304,10 @@ def open(
     nthreads: int | None = None,
     cache_bytes: int = CACHE_BYTES,
     max_bytes: int | None = None,
+    checksum: bool = True,
+    durability: str = "order",
+    locking: bool = True,
+    lock_timeout: float = LOCK_TIMEOUT,
 ) -> NDArray:
     """Open an array from a file or directory.
 
@@ -319,6 +334,10 @@ def open(
         Most that bytes of the file may make this process allocate at once: for a chunk, the index of the
         chunks, or the content of a metalayer. By default what the format allows, nearly 2 GiB for a chunk,
         but 256 MiB for a metalayer. Results of the size that a caller asks for are not counted.
+    checksum : bool, optional
+        Whether what is read is checked, if the file has checksums.
+    durability, locking, lock_timeout : optional
+        As for `empty`: they are the handle's, not the file's.
 
     Raises
     ------
@@ -334,6 +353,9 @@ def open(
     Open a file once for writing; any number of times for reading.
     """
     path = _place(urlpath)
+    safety = Safety.parse(
+        {"checksum": checksum, "durability": durability, "locking": locking, "lock_timeout": lock_timeout}
+    )
     keeps = {"nthreads": as_nthreads(nthreads), "cache_bytes": as_cache_bytes(cache_bytes)}
     start = as_int(offset, "offset", 0, 2**63 - 1)
     array = ndarray._open(
@@ -342,6 +364,7 @@ def open(
         start,
         as_flag(mmap, "mmap"),
         as_max_bytes(max_bytes),
+        safety,
         keeps,
     )
     if not copy:

@@ -7,11 +7,13 @@ __all__ = [
     "FileChangedError",
     "LimitError",
     "LockedError",
+    "RecoveredWarning",
     "StorageError",
     "StorageIsADirectoryError",
     "StorageNotADirectoryError",
     "StoragePermissionError",
     "UnsupportedFormatError",
+    "UnverifiedWarning",
 ]
 
 
@@ -57,3 +59,11 @@ class LockedError(StorageError):
 
 class FileChangedError(StorageError):
     """The file was changed by somebody else so that this handle cannot go on."""
+
+
+class UnverifiedWarning(UserWarning):
+    """Another library has changed an array, so that its checksums do not cover it any more."""
+
+
+class RecoveredWarning(UserWarning):
+    """A file's last changes were lost with the system; what was opened is the state before them."""

@@ -12,6 +12,7 @@ from caterva import _core
 from caterva.dtypes import Items
 from caterva.indexing import whole
 from caterva.meta import VARIABLE
+from caterva.safety import Safety
 from caterva.shapes import Shape
 from caterva.storage import Storage
 
@@ -86,7 +87,7 @@ def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.A
 
 
 def opened(
-    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None
+    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, safety: Safety
 ) -> _core.ArrayHandle:
     """Open a file or directory.
 
@@ -102,8 +103,10 @@ def opened(
         Whether the file is mapped into memory, for reading.
     max_bytes : int or None
         Most that the file may make us allocate at once; None for the default.
+    safety : Safety
+        Durability, checksums and locks.
     """
-    limit = max_bytes or 0
+    limit, kept = max_bytes or 0, safety.for_core()
     if mode not in (None, "r", "a", "r+"):
         hint = (
             "; to make an array, use zeros, full, from_buffer, asarray or copy"
@@ -116,12 +119,12 @@ def opened(
     if mmap and mode not in (None, "r"):
         raise ValueError(f"a mapped file can only be read, got mode {mode!r}")
     if mmap:
-        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED, limit)
+        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED, limit, kept)
     if mode == "r" or offset:
-        return _core.ArrayHandle.open(path, offset, Mode.READ, limit)
+        return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept)
     try:
-        return _core.ArrayHandle.open(path, offset, Mode.UPDATE, limit)
+        return _core.ArrayHandle.open(path, offset, Mode.UPDATE, limit, kept)
     except OSError as error:
         if mode is not None or error.errno not in REFUSED_WRITING:
             raise
-    return _core.ArrayHandle.open(path, offset, Mode.READ, limit)
+    return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept)

@@ -15,23 +15,26 @@ from caterva import _core, handles
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
+from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
 from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.plain import PlainArray, plain
+from caterva.safety import Safety
 from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
 from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
+from caterva.verification import Verifying, warn_if_unverified
 
 __all__ = ["NDArray"]
 
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -55,6 +58,8 @@ class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
+        # Where it is, whatever becomes of the working directory: for who unpickles it.
+        self._absolute = os.path.abspath(handle.path) if handle.path else None
 
     # ---------------------------------------------------------------- what it is
 
@@ -364,15 +369,40 @@ class NDArray(_core.ArrayBase, Growing, metaclass=ABCMeta):
 
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
-        if self.urlpath is None:
+        if self._absolute is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        return _open, (os.path.abspath(self.urlpath), mode, *self._place, self.max_bytes, self._keeps())
+        place = (self._absolute, mode, *self._place)
+        return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
+    def refresh(self) -> bool:
+        """Have what others have committed since the array was opened, changed or refreshed here.
+
+        An array in a file or directory is a snapshot: other processes' changes show, whole, after this, and
+        when the array is changed here. The shape may become another one.
+
+        Returns
+        -------
+        bool
+            Whether anything was written by others.
+
+        Raises
+        ------
+        FileChangedError
+            If the file or directory is gone, or is an array of other items or another number of axes by now.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> caterva.zeros((4,), 1, chunks=(2,)).refresh()
+        False
+        """
+        return self._handle.refresh()
+
     def close(self) -> None:
-        """Release memory and files. The array cannot be used any more."""
+        """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
         self._handle.close()
 
     def __enter__(self) -> NDArray:
@@ -394,13 +424,22 @@ def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
 def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDArray:
     array = NDArray(_core.ArrayHandle.from_bytes(frame, max_bytes or 0))
     array._max_bytes = max_bytes
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)
 
 
 def _open(
-    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, keeps: dict[str, int]
+    path: str | bytes,
+    mode: str | None,
+    offset: int,
+    mmap: bool,
+    max_bytes: int | None,
+    safety: Safety,
+    keeps: dict[str, int],
 ) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes))
+    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
+    warn_if_recovered(array._handle)
+    warn_if_unverified(array._handle)
     return _keeping(array, keeps)

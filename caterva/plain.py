@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from caterva.dtypes import Items
 from caterva.info import Info, plain_info
 from caterva.values import as_items
+from caterva.verification import Progress, Verification
 
 __all__ = ["PlainArray"]
 
@@ -141,6 +144,10 @@ class PlainArray(np.ndarray):
         """Refuse: a plain buffer has a fixed length."""
         raise TypeError("a plain array cannot shrink: use numpy.delete, or copy(chunks='auto')")
 
+    def verify(self, adopt: bool = False, progress: Progress | None = None) -> Verification:
+        """Report that nothing is stored that could be damaged."""
+        return Verification(path=None, chunks=0, verified=0, unverified=0, bad=0, places=(), adopted=False)
+
     def to_buffer(self) -> bytes:
         """Return the items as bytes, in C order."""
         return self.tobytes()
@@ -161,6 +168,22 @@ class PlainArray(np.ndarray):
     def fill(self, value: Any) -> None:
         """Set all items to a value."""
         self[...] = value
+
+    def flush(self) -> None:
+        """Do nothing: there is no file."""
+
+    def compact(self) -> None:
+        """Do nothing: there is no dead space."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[PlainArray]:
+        """Undo what a ``with`` block does to the items if it ends with an exception."""
+        before = self._base.copy()
+        try:
+            yield self
+        except BaseException:
+            self._base[...] = before
+            raise
 
     def close(self) -> None:
         """Do nothing: there is no file. For code that serves both kinds of arrays."""

@@ -14,6 +14,8 @@ from caterva.chunking import partition
 from caterva.codecs import Codec, Filter, SplitMode, as_member, as_pipeline
 from caterva.dtypes import Items
 from caterva.meta import MAX_LAYERS, as_layers
+from caterva.safety import DEFAULTS as SAFETY_DEFAULTS
+from caterva.safety import Safety
 from caterva.shapes import MAX_ARRAY_BYTES, Shape
 from caterva.threads import as_nthreads
 
@@ -50,12 +52,13 @@ DEFAULTS: dict[str, Any] = {
     "cache_bytes": CACHE_BYTES,
     "usedict": False,
     "splitmode": SplitMode.AUTO,
+    **SAFETY_DEFAULTS,
 }
 ALIASES = {"filename": "urlpath", "sequential": "contiguous"}
 LEGACY = {"use_dict": "usedict", "cname": "codec", "complevel": "clevel"}
 
 
-def _level_of_caller() -> int:
+def level_of_caller() -> int:
     """Return the stacklevel with which a warning of this function's caller names the user's line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "caterva":
@@ -88,7 +91,7 @@ def canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
             warnings.warn(
                 f"keyword {given!r} is deprecated: use {name!r}",
                 DeprecationWarning,
-                stacklevel=_level_of_caller(),
+                stacklevel=level_of_caller(),
             )
         if name in ("chunks", "blocks") and isinstance(value, Iterable) and not isinstance(value, str):
             value = tuple(value)
@@ -192,6 +195,7 @@ class Storage:
     split: SplitMode
     nthreads: int
     cache_bytes: int
+    safety: Safety
 
     @classmethod
     def parse(cls, keywords: Mapping[str, Any]) -> "Storage":
@@ -224,6 +228,7 @@ class Storage:
             split=as_member(SplitMode, values["splitmode"], "splitmode"),
             nthreads=as_nthreads(values["nthreads"]),
             cache_bytes=as_cache_bytes(values["cache_bytes"]),
+            safety=Safety.parse(values),
         )
 
     def describe(self, shape: Shape, items: Items) -> dict[str, Any]:
@@ -248,4 +253,5 @@ class Storage:
             "meta": list(as_layers(self.meta, MAX_LAYERS - 1 - has_caterva)),
             "nthreads": self.nthreads,
             "cache_bytes": self.cache_bytes,
+            "safety": self.safety.for_core(),
         }

@@ -119,6 +119,7 @@ def test_a_description_has_what_an_array_is_made_of():
         "meta": [],
         "nthreads": 1,
         "cache_bytes": 4 * 2**20,
+        "safety": (0, 0, 0, 10000),
     }
 
 

@@ -51,7 +51,9 @@ typedef enum blosc2_status {
     BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
     BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
     BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
+    BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
     BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
+    BLOSC2_E_LOCKED = -13,     /**< somebody else has the lock, and kept it for all of the time allowed */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -380,9 +382,45 @@ typedef struct blosc2_metalayer {
     int32_t content_bytes;
 } blosc2_metalayer;
 
+/** Whether a commit waits until the medium has it. blosc2_schunk_flush() does that at any time. */
+typedef enum blosc2_durability {
+    BLOSC2_DURABILITY_ORDER = 0, /**< survives the end of the process, and a full disk */
+    BLOSC2_DURABILITY_FSYNC = 1, /**< and the end of the system, as by a power cut */
+} blosc2_durability;
+
+/** Checksums of chunks and of what describes them (docs/design/durability.md). */
+typedef enum blosc2_checksums {
+    BLOSC2_CHECKSUMS_ON = 0,  /**< written with new frames outside of memory; checked when read */
+    BLOSC2_CHECKSUMS_OFF = 1, /**< not in new frames; not checked */
+} blosc2_checksums;
+
+/** What the checksums of a frame hold good for. */
+typedef enum blosc2_seal {
+    BLOSC2_SEAL_NONE = 0,   /**< it has none */
+    BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
+                               which another writer has replaced */
+    BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
+} blosc2_seal;
+
+/** Locks between processes, and between handles of one process. */
+typedef enum blosc2_locking {
+    BLOSC2_LOCKING_ON = 0,
+    BLOSC2_LOCKING_OFF = 1, /**< nobody else uses the frame, or the file system has no locks */
+} blosc2_locking;
+
+/** How a frame outside of memory is kept safe. */
+typedef struct blosc2_safety {
+    blosc2_durability durability;
+    blosc2_checksums checksums;
+    blosc2_locking locking;
+    int32_t lock_timeout_ms; /**< how long to wait for a lock, >= 0 */
+} blosc2_safety;
+
 typedef struct blosc2_schunk_options {
     blosc2_home home;
     const char *path; /**< of the file or directory; NULL in memory */
+    blosc2_safety safety;
     blosc2_cparams cparams;
     int32_t chunk_bytes; /**< content of each chunk, all the same; 0 only if chunk_count is 0 */
     int32_t block_bytes;
@@ -423,6 +461,7 @@ typedef struct blosc2_origin {
     void *context;        /**< of `read` */
     int64_t size;         /**< bytes of the frame, but at a path */
     int64_t max_bytes;    /**< blosc2_schunk_set_max_bytes(), from the first allocation on */
+    blosc2_safety safety;
 } blosc2_origin;
 
 /**
@@ -431,6 +470,15 @@ typedef struct blosc2_origin {
  *         BLOSC2_E_NOT_FOUND, BLOSC2_E_LIMIT, BLOSC2_E_MEMORY.
  */
 BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out);
+
+/** What became of a file whose header was damaged, as by a crash while it was written. */
+typedef enum blosc2_recovery {
+    BLOSC2_RECOVERED_NOTHING = 0, /**< it was not */
+    BLOSC2_RECOVERED_WHOLE = 1,   /**< it was completed: nothing is lost */
+    BLOSC2_RECOVERED_OLDER = 2,   /**< the last flushed state was opened: what was written after it is lost */
+} blosc2_recovery;
+
+BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
 
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
@@ -454,6 +502,15 @@ BLOSC2_API void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_b
 /** BLOSC2_E_LIMIT if `bytes` bytes for `what` are more than the limit allows, else BLOSC2_OK. */
 BLOSC2_API int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes);
 
+/** Write the name of a chunk for messages, such as its place in an array. */
+typedef void blosc2_name_fn(const void *context, int64_t chunk, char *out, size_t bytes);
+
+/** Name chunks in messages otherwise than by their numbers. `context` is borrowed for good. */
+BLOSC2_API void blosc2_schunk_name_chunks(blosc2_schunk *schunk, blosc2_name_fn *name, const void *context);
+
+/** Put the path and the chunk's name before the message of a failure to decode it. @return `status`. */
+BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int status);
+
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
@@ -462,6 +519,9 @@ BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
 BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" in memory */
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
+BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
+BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
+BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -485,19 +545,105 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
 
+/** Blocks, by what is known of them. */
+typedef struct blosc2_verdict {
+    int64_t verified;   /**< match their checksums */
+    int64_t unverified; /**< have none, and can be decoded (or use what is not built in) */
+    int64_t bad;
+} blosc2_verdict;
+
+/** Where something is wrong. */
+typedef struct blosc2_bad {
+    int64_t chunk;
+    int32_t block;       /**< -1: all of the chunk */
+    int32_t block_bytes; /**< of this chunk's blocks; 0: not known */
+    const char *reason;  /**< valid for the call */
+} blosc2_bad;
+
+typedef void blosc2_bad_fn(void *context, const blosc2_bad *bad);
+
+/**
+ * Check chunks, block by block, whatever the seal; blocks without checksums are decoded.
+ *
+ * @param next     First chunk to check; moves past those that were: one, and more while they take no time.
+ * @param bad      Called for each bad block, or once for a chunk that is bad as a whole.
+ * @param verdict  What is found is added to it.
+ * @return BLOSC2_OK, bad blocks or not; BLOSC2_E_ARGUMENT, BLOSC2_E_IO, BLOSC2_E_CHANGED, BLOSC2_E_LIMIT,
+ *         BLOSC2_E_MEMORY.
+ */
+BLOSC2_API int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
+                                    blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict);
+
+/** Told of progress, after each of `count` chunks. @return BLOSC2_OK, or a status that ends it. */
+typedef int blosc2_progress_fn(void *context, int64_t done, int64_t count);
+
+/**
+ * In a change: seal the frame as it is now. Chunks whose postscript is missing or another chunk's are stored
+ * anew, with one; each of their blocks is decoded before, and a bad one is BLOSC2_E_CORRUPT.
+ * @param progress  May be NULL.
+ * @return Also BLOSC2_E_ARGUMENT (in memory without a frame), and what `progress` returns. Roll back then.
+ */
+BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, void *context);
+
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 
 /**
- * Begin a change. BLOSC2_E_CHANGED if the file or directory is not as this handle has last seen it: its
- * changes would destroy the others'. Open it again.
+ * Begin a change. A frame outside of memory is locked until it ends, and what others have committed in the
+ * meantime is reloaded first: what was known of chunks and metalayers may be void then.
+ *
+ * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED (safety.lock_timeout_ms
+ * is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED (the frame is gone, or of
+ * another kind, or was changed by others while this handle locks nothing), BLOSC2_E_IO, BLOSC2_E_MEMORY, and
+ * what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
+
+/**
+ * Whether what was found at the path can take the place of what a handle has: BLOSC2_OK, or a failure, which
+ * becomes that of blosc2_schunk_begin() or _refresh(). Nothing fails after BLOSC2_OK: callers may take over
+ * what `fresh` says, but not keep it.
+ */
+typedef int blosc2_accept_fn(void *context, blosc2_schunk *fresh);
+BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn *accept, void *context);
+
+/**
+ * Have what others have committed since this handle has read or changed the frame. No effect in a change, and
+ * in memory. Nobody else may use the handle meanwhile. Waits for nobody.
+ *
+ * @param changed  Set to whether something was written since.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on failure
+ * the handle is as it was.
+ */
+BLOSC2_API int blosc2_schunk_refresh(blosc2_schunk *schunk, bool *changed);
+
+/**
+ * The status of a failure to read: BLOSC2_E_CHANGED, with its message, if others have written the frame since
+ * this handle knows it, so that bytes may be missing or be others'; else `status` as it is.
+ */
+BLOSC2_API int blosc2_schunk_explain(const blosc2_schunk *schunk, int status);
 
 /** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are
  * rolled back. */
 BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
 BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
+
+/**
+ * Bring what is committed to the medium, so that the end of the system does not undo it. What else is in the
+ * file behind the frame is cut off. Nothing to do in memory.
+ * @return BLOSC2_OK; BLOSC2_E_ARGUMENT while a change is open; BLOSC2_E_IO: what is on the medium is not
+ * known, and this handle changes nothing any more.
+ */
+BLOSC2_API int blosc2_schunk_flush(blosc2_schunk *schunk);
+
+/**
+ * Replace the file of a contiguous frame by one without dead space, its chunks in order, each with its
+ * checksums: a new file, brought to the medium, takes the name. Whoever has the old one open keeps it. A
+ * damaged chunk ends it (BLOSC2_E_CORRUPT), and nothing is changed. Frames in memory likewise; directories
+ * and separate chunks in memory have no dead space.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT while a change is open, and what reading and writing may return.
+ */
+BLOSC2_API int blosc2_schunk_compact(blosc2_schunk *schunk);
 
 /** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the
  * index alone. */
@@ -588,6 +734,22 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a second.
+ * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
+ */
+typedef int blosc2_interrupt_fn(void *context);
+
+/** Ask this from now on; NULL: nothing, as at first. Before any other thread is in a call. */
+BLOSC2_API void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context);
+
+/**
+ * For callers whose own loops take long, between two blocks of work; also stops the work of a loop, in any
+ * of its threads, that has failed in another one. Cheap: it asks when it is time.
+ * @return BLOSC2_OK, or BLOSC2_E_INTERRUPTED: clean up and return it.
+ */
+BLOSC2_API int blosc2_check_interrupt(void);
+
+/**
  * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
  * they ask. A thread must not take one lock twice, not even for reading.
  */
@@ -600,6 +762,27 @@ BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
 BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
 BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
 BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
+
+/**
+ * Who held a lock when fork() made this process, and is gone or is the thread that forked: what it guards may
+ * be half-changed. In the child all locks are free.
+ */
+typedef enum blosc2_lost { BLOSC2_LOST_NONE, BLOSC2_LOST_READERS, BLOSC2_LOST_OWNER } blosc2_lost;
+BLOSC2_API blosc2_lost blosc2_lock_lost(const blosc2_lock *lock);
+
+/**
+ * Something that a child process must set right after fork(): `run` is called there before fork() returns,
+ * in the order in which watches were added (so, after the locks that were made before have been freed). It
+ * may free memory, and should do little else. No forks on Windows.
+ */
+typedef struct blosc2_fork_watch {
+    void (*run)(void *context);
+    void *context;
+    struct blosc2_fork_watch *previous, *next; /**< the library's */
+} blosc2_fork_watch;
+
+BLOSC2_API void blosc2_fork_watch_add(blosc2_fork_watch *watch); /**< stays where it is until removed */
+BLOSC2_API void blosc2_fork_watch_remove(blosc2_fork_watch *watch);
 
 #ifdef __cplusplus
 }

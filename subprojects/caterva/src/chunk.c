@@ -8,8 +8,9 @@ static int view(const caterva_array *array, int64_t number, const int32_t *block
 {
     int status = blosc2_schunk_view(array->schunk, number, blocks, block_count, worker->workspace, out);
     if (status < 0 || out->nbytes == array->layout.chunk_bytes) return status;
-    return blosc2_fail(BLOSC2_E_CORRUPT, "chunk %" PRId64 ": nbytes %" PRId32 " (expected %" PRId32 ")",
-                       number, out->nbytes, array->layout.chunk_bytes);
+    status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %" PRId32 " (expected %" PRId32 ")", out->nbytes,
+                         array->layout.chunk_bytes);
+    return blosc2_schunk_fail_within(array->schunk, number, status);
 }
 
 /**
@@ -30,7 +31,7 @@ static int adapt_blocks(const caterva_array *array, int64_t number, cat_worker *
     if (status < 0) return status;
     chunk->decoded = worker->chunk.bytes;
     status = blosc2_view_decode(&chunk->view, worker->chunk.bytes, worker->workspace);
-    return status < 0 ? blosc2_fail_within(status, "chunk %" PRId64, number) : status;
+    return status < 0 ? blosc2_schunk_fail_within(array->schunk, number, status) : status;
 }
 
 int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,

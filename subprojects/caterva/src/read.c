@@ -27,7 +27,7 @@ typedef struct read_job {
     bool out_fits_blocks; /* a whole block lies in `out` as it does in a chunk */
     bool use_cache;
     blosc2_stores stores; /* what is larger than caches need not go through them */
-    bool raw_stays;       /* raw blocks are in memory anyway: the cache need not hold them */
+    bool raw_stays; /* raw blocks are in memory anyway, and need no check: the cache need not hold them */
     cat_crew crew;
 } read_job;
 
@@ -245,11 +245,12 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = cat_chunk_open(array, piece.part.number, all ? NULL : piece.numbers,
                             all ? 0 : (int32_t)piece.count, piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
-    for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++)
-        status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
+    for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
+        if (i > 0) status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
+    }
     if (piece.read->stores == BLOSC2_STORES_STREAMING) blosc2_streaming_end();
-    if (status < 0) return blosc2_fail_within(status, "chunk %" PRId64, piece.part.number);
-    return BLOSC2_OK;
+    return status < 0 ? blosc2_schunk_fail_within(array->schunk, piece.part.number, status) : status;
 }
 
 /** Blocks that the request touches, at most: they do not go on over the edge of a chunk. */
@@ -281,7 +282,7 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     job.stores = is_large ? BLOSC2_STORES_STREAMING : BLOSC2_STORES_CACHED;
     if (threads > blocks / BLOCKS_WORTH_A_THREAD) threads = (int)(blocks / BLOCKS_WORTH_A_THREAD);
     job.use_cache = cat_cache_suits(&array->cache, blocks);
-    job.raw_stays = blosc2_schunk_in_memory(array->schunk);
+    job.raw_stays = blosc2_schunk_in_memory(array->schunk) && !blosc2_schunk_verifies(array->schunk);
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
     int64_t pieces = threads > 1 ? PIECES_PER_THREAD * (int64_t)threads : 1;
     job.slices = job.chunks.count < pieces ? cat_ceil_div(pieces, job.chunks.count) : 1;
@@ -323,6 +324,7 @@ int caterva_array_read(caterva_array *array, const caterva_selection *selection,
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
+    status = blosc2_schunk_explain(array->schunk, status);
     blosc2_lock_release(array->lock);
     return status;
 }

@@ -9,10 +9,10 @@
 #include "base/checked.h"
 
 enum {
-    MAP_START = 7,     /* array of 3, size of the index, count */
-    ENTRY_FIXED = 6,   /* of an entry in the map: all but the name */
-    VALUES_FIXED = 3,  /* marker and count before the contents */
-    CONTENT_FIXED = 5, /* marker and length before each */
+    MAP_START = 7,    /* array of 3, size of the index, count */
+    ENTRY_FIXED = 6,  /* of an entry in the map: all but the name */
+    VALUES_FIXED = 3, /* marker and count before the contents */
+    CONTENT_FIXED = B2_LAYERS_CONTENT_FIXED,
 };
 
 /* ------------------------------------------------------------------ names */
@@ -286,6 +286,11 @@ static int64_t values_start(const b2_layers *layers)
     int64_t bytes = MAP_START;
     for (int i = 0; i < layers->count; i++) bytes += ENTRY_FIXED + (int64_t)strlen(layers->items[i].name);
     return bytes;
+}
+
+int64_t b2_layers_first_content(const b2_layers *layers)
+{
+    return values_start(layers) + VALUES_FIXED + CONTENT_FIXED;
 }
 
 int64_t b2_layers_built_bytes(const b2_layers *layers)

@@ -65,6 +65,12 @@ int b2_layers_parse(const uint8_t *bytes, int64_t start, int64_t limit, int64_t 
 /** Bytes that b2_layers_build() will write. The format holds INT32_MAX, base included: the caller checks. */
 int64_t b2_layers_built_bytes(const b2_layers *layers);
 
+/** Where the first content of an array of metalayers begins, counted from the array's start; each next one
+ * comes B2_LAYERS_CONTENT_FIXED bytes behind the one before. */
+int64_t b2_layers_first_content(const b2_layers *layers);
+
+enum { B2_LAYERS_CONTENT_FIXED = 5 }; /* marker and length before each content */
+
 /**
  * Write the array of metalayers.
  * @param base_position  Where `out` lies, from what offsets count from: 87 in a header, 2 in a trailer.

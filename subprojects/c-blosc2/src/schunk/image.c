@@ -118,3 +118,29 @@ void b2_image_header(const b2_state *state, b2_frame_type type, int32_t header_b
     memcpy(header.filters_meta, cparams->filters_meta, BLOSC2_MAX_FILTERS);
     b2_frame_header_build(&header, state->fixed, out);
 }
+
+static uint32_t flags_of(const b2_state *state)
+{
+    const uint32_t most = UINT32_MAX >> B2_FINGERPRINT_DEAD_SHIFT;
+    uint32_t dead = state->dead_units < most ? state->dead_units : most;
+    uint32_t flags = dead << B2_FINGERPRINT_DEAD_SHIFT;
+    if (state->seal != BLOSC2_SEAL_BROKEN) flags |= B2_FINGERPRINT_SEALED;
+    if (state->seal != BLOSC2_SEAL_WHOLE) flags |= B2_FINGERPRINT_SOFT_UNKNOWN;
+    return flags;
+}
+
+void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header, int32_t header_bytes)
+{
+    if (state->seal == BLOSC2_SEAL_NONE) return;
+    const b2_fingerprinted of = {.tail = image->bytes.bytes,
+                                 .tail_bytes = image->tail_bytes,
+                                 .header = header,
+                                 .header_bytes = header_bytes,
+                                 .fixed = state->fixed};
+    b2_fingerprint_build(&of, flags_of(state), image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES);
+}
+
+const uint8_t *b2_image_fingerprint(const b2_image *image)
+{
+    return image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES;
+}

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "blosc2.h"
+#include "frame/fingerprint.h"
 #include "frame/frame.h"
 #include "schunk/index.h"
 
@@ -20,7 +21,8 @@ typedef struct b2_state {
     const b2_index *index;
     const b2_layers *fixed;
     const b2_layers *variable; /* contents are chunks */
-    bool same_tail; /* index and variable metalayers are as last committed: the header says all that is new */
+    blosc2_seal seal;          /* BLOSC2_SEAL_NONE: no fingerprint */
+    uint32_t dead_units;       /* for the fingerprint: dead bytes of the section, in units of 4 KiB */
 } b2_state;
 
 /** Index chunk and trailer, one after the other; `{0}` is empty. */
@@ -30,7 +32,7 @@ typedef struct b2_image {
     int64_t tail_bytes;  /* index and trailer */
 } b2_image;
 
-/** Build index and trailer. Same state, same bytes. */
+/** Build index and trailer, with a fingerprint of zeros. Same state, same bytes. */
 int b2_image_build(b2_image *image, const b2_state *state, blosc2_workspace *workspace);
 
 /** Encode bytes as one chunk, at position `*used` of `out`, and move `*used` behind it. */
@@ -49,5 +51,14 @@ void b2_image_free(b2_image *image);
  */
 void b2_image_header(const b2_state *state, b2_frame_type type, int32_t header_bytes, int64_t section_bytes,
                      int64_t frame_bytes, uint8_t *out);
+
+/**
+ * Put the fingerprint into the tail, once the header that goes with it is known; nothing without a seal.
+ * @param header  As b2_image_header() has made it, `header_bytes` bytes.
+ */
+void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header, int32_t header_bytes);
+
+/** The last B2_FINGERPRINT_BYTES of the tail. */
+const uint8_t *b2_image_fingerprint(const b2_image *image);
 
 #endif

@@ -1,10 +1,13 @@
 /** Chunks for reading: what is needed of them brought to memory, and viewed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "base/failure.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 #include "schunk/schunk.h"
@@ -51,12 +54,21 @@ static int view_special(const blosc2_schunk *schunk, int64_t chunk, int64_t entr
                             nbytes);
 }
 
+/* What to do with the postscript behind a chunk. */
+typedef enum postscript_use {
+    POSTSCRIPT_IGNORED,
+    POSTSCRIPT_NEEDED, /* it must be there */
+    POSTSCRIPT_TAKEN,  /* if there is room for one */
+} postscript_use;
+
 typedef struct fetch_job {
     const blosc2_schunk *schunk;
+    postscript_use use;
     int64_t location;
     int64_t room;
     uint8_t *bytes; /* of the chunk: room for all of cbytes, filled where needed */
     int64_t have;   /* [0, have) is filled */
+    int32_t after;  /* bytes of the postscript, which is fetched too */
 } fetch_job;
 
 static int fill(const fetch_job *fetch, int64_t start, int64_t stop)
@@ -68,8 +80,9 @@ static int fill(const fetch_job *fetch, int64_t start, int64_t stop)
 
 static int fill_rest(fetch_job *fetch, const blosc2_view *view)
 {
-    int status = fill(fetch, fetch->have, view->cbytes);
-    fetch->have = b2_max_i64(fetch->have, view->cbytes);
+    int64_t end = view->cbytes + (int64_t)fetch->after;
+    int status = fill(fetch, fetch->have, end);
+    fetch->have = b2_max_i64(fetch->have, end);
     return status;
 }
 
@@ -112,7 +125,26 @@ static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t 
     return BLOSC2_OK;
 }
 
-/* Read the streams of the wanted blocks, near ones at once. */
+/* Bytes that are to be read, as far as it is known yet. */
+typedef struct pending_read {
+    int64_t start, stop;
+} pending_read;
+
+/* Read [from, to) with what is pending, if that is near: the ranges ascend. */
+static int add_range(const fetch_job *fetch, pending_read *pending, int64_t from, int64_t to)
+{
+    int status = BLOSC2_OK;
+    from = b2_max_i64(from, fetch->have);
+    if (to <= pending->stop) return BLOSC2_OK;
+    if (from > pending->stop + GAP_BYTES) {
+        status = fill(fetch, pending->start, pending->stop);
+        pending->start = from;
+    }
+    pending->stop = to;
+    return status;
+}
+
+/* Read the streams of the wanted blocks and the postscript, near ones at once. */
 static int fill_blocks(fetch_job *fetch, const blosc2_view *view, const int32_t *blocks, int32_t count,
                        blosc2_workspace *workspace)
 {
@@ -126,18 +158,14 @@ static int fill_blocks(fetch_job *fetch, const blosc2_view *view, const int32_t 
     if (status < 0) return status;
     int32_t wanted_count = count + (b2_pipeline_has_delta(&pipeline) ? 1 : 0);
     qsort(wanted, (size_t)wanted_count, sizeof *wanted, compare_i32);
-    int64_t start = fetch->have, stop = fetch->have; /* the pending read */
+    pending_read pending = {fetch->have, fetch->have};
     for (int32_t i = 0; i < wanted_count && status == BLOSC2_OK; i++) {
-        int64_t from = b2_max_i64(wanted[i], fetch->have);
         int64_t to = next_start(sorted, view->block_count, wanted[i], view->cbytes);
-        if (to <= stop) continue;
-        if (from > stop + GAP_BYTES) {
-            status = fill(fetch, start, stop);
-            start = from;
-        }
-        stop = to;
+        status = add_range(fetch, &pending, wanted[i], to);
     }
-    return status == BLOSC2_OK ? fill(fetch, start, stop) : status;
+    int64_t end = view->cbytes;
+    if (status == BLOSC2_OK) status = add_range(fetch, &pending, end, end + fetch->after);
+    return status == BLOSC2_OK ? fill(fetch, pending.start, pending.stop) : status;
 }
 
 /* Whether every wanted block's streams really end where the next block starts: overlapping ones are legal. */
@@ -159,6 +187,19 @@ static int blocks_are_whole(const blosc2_view *view, const int32_t *blocks, int3
     return BLOSC2_OK;
 }
 
+/* Learn the size of the postscript. @param head The chunk's header, parsed. */
+static int find_postscript(fetch_job *fetch, const blosc2_view *head)
+{
+    if (fetch->use == POSTSCRIPT_IGNORED) return BLOSC2_OK;
+    fetch->after = b2_postscript_bytes(head);
+    if (fetch->after <= fetch->room - head->cbytes) return BLOSC2_OK;
+    int32_t expected = fetch->after;
+    fetch->after = 0;
+    if (fetch->use == POSTSCRIPT_TAKEN) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk: %d bytes at %d of %lld",
+                       expected, head->cbytes, (long long)fetch->room);
+}
+
 /* Header, bstarts and the dictionary; then the view can be made. */
 static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *workspace, blosc2_view *view)
 {
@@ -177,8 +218,9 @@ static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *wo
     if (status == BLOSC2_OK) status = blosc2_schunk_check_bytes(fetch->schunk, "content", head.nbytes);
     if (status == BLOSC2_OK)
         status = blosc2_schunk_check_bytes(fetch->schunk, "stored", head.cbytes - BLOSC2_CHUNK_OVERHEAD);
+    if (status == BLOSC2_OK) status = find_postscript(fetch, &head);
     if (status < 0) return status;
-    status = b2_buffer_reserve(&workspace->chunk, (size_t)head.cbytes);
+    status = b2_buffer_reserve(&workspace->chunk, (size_t)head.cbytes + (size_t)fetch->after);
     if (status < 0) return status;
     fetch->bytes = workspace->chunk.bytes;
     int64_t tables = head.header_bytes + 4 * (int64_t)head.block_count + 4 + B2_DICT_BYTES_MAX;
@@ -195,7 +237,7 @@ static int fetch_stored(fetch_job *fetch, const int32_t *blocks, int32_t count, 
                         blosc2_workspace *workspace, blosc2_view *view)
 {
     int status = fetch_head(fetch, max_nbytes, workspace, view);
-    if (status < 0 || fetch->have >= view->cbytes) return status;
+    if (status < 0 || fetch->have >= view->cbytes + (int64_t)fetch->after) return status;
     bool partly = blocks && b2_view_is_regular(view) && !view->vl_blocks && count < view->block_count / 2;
     if (!partly) return fill_rest(fetch, view);
     status = fill_blocks(fetch, view, blocks, count, workspace);
@@ -204,35 +246,96 @@ static int fetch_stored(fetch_job *fetch, const int32_t *blocks, int32_t count, 
     return status == BLOSC2_OK && !whole ? fill_rest(fetch, view) : status;
 }
 
+int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int status)
+{
+    char where[512], name[128];
+    int64_t entry = b2_index_get(&schunk->index, chunk);
+    snprintf(where, sizeof where, "%s", schunk->path);
+    if (entry >= 0) schunk->store->ops->describe(schunk->store, entry, where, sizeof where);
+    snprintf(name, sizeof name, "%lld", (long long)chunk);
+    if (schunk->name_chunk) schunk->name_chunk(schunk->namer, chunk, name, sizeof name);
+    return blosc2_fail_within(status, "%s%schunk %s", where, where[0] ? ": " : "", name);
+}
+
+int b2_schunk_blame(const blosc2_schunk *schunk, int64_t chunk, int status)
+{
+    status = blosc2_schunk_explain(schunk, status);
+    return status == BLOSC2_E_CHANGED ? status : blosc2_schunk_fail_within(schunk, chunk, status);
+}
+
+/* Bring what is needed of a stored chunk. Not verified. */
+static int fetch_view(fetch_job *fetch, int64_t chunk, const int32_t *blocks, int32_t block_count,
+                      blosc2_workspace *workspace, blosc2_view *view)
+{
+    const blosc2_schunk *schunk = fetch->schunk;
+    const b2_store_ops *ops = schunk->store->ops;
+    bool fixed = schunk->chunk_bytes > 0;
+    int32_t expected = fixed ? b2_schunk_fixed_nbytes(schunk, chunk)
+                             : (int32_t)b2_min_i64(schunk->nbytes, BLOSC2_MAX_CHUNK_BYTES);
+    fetch->location = b2_index_get(&schunk->index, chunk);
+    int status = ops->room(schunk->store, fetch->location, &fetch->room);
+    if (status == BLOSC2_OK && fixed) status = blosc2_schunk_check_bytes(schunk, "content", expected);
+    if (status < 0) return status;
+    const uint8_t *mapped = ops->map(schunk->store, fetch->location, fetch->room);
+    if (mapped) {
+        status = blosc2_view_init(view, mapped, (size_t)fetch->room, schunk->cparams.item_bytes, expected);
+        if (status == BLOSC2_OK) status = find_postscript(fetch, view);
+    } else {
+        status = fetch_stored(fetch, blocks, block_count, expected, workspace, view);
+    }
+    if (status == BLOSC2_OK) status = blosc2_schunk_check_bytes(schunk, "content", view->nbytes);
+    if (status == BLOSC2_OK && fixed && view->nbytes != expected)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", view->nbytes, expected);
+    return status;
+}
+
+/* Check the stored bytes of what will be decoded, before that is. */
+static int verify(const blosc2_view *view, const int32_t *blocks, int32_t count)
+{
+    const uint8_t *postscript = view->bytes + view->cbytes;
+    if (!blocks) return b2_postscript_check(view, postscript);
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    bool needs_first = b2_view_is_regular(view) && b2_pipeline_has_delta(&pipeline);
+    int status = b2_postscript_check_head(view, postscript);
+    if (status == BLOSC2_OK && needs_first) status = b2_postscript_check_block(view, postscript, 0);
+    for (int32_t i = 0; i < count && status == BLOSC2_OK; i++)
+        status = b2_postscript_check_block(view, postscript, blocks[i]);
+    return status;
+}
+
+static int check_chunk_number(const blosc2_schunk *schunk, int64_t chunk)
+{
+    if (chunk >= 0 && chunk < schunk->index.count) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)chunk,
+                       (long long)schunk->index.count - 1);
+}
+
 int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
                        blosc2_workspace *workspace, blosc2_view *view)
 {
-    if (chunk < 0 || chunk >= schunk->index.count)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)chunk,
-                           (long long)schunk->index.count - 1);
+    int status = check_chunk_number(schunk, chunk);
+    if (status < 0) return status;
     int64_t entry = b2_index_get(&schunk->index, chunk);
     if (entry < 0) return view_special(schunk, chunk, entry, workspace, view);
-    int32_t expected = schunk->chunk_bytes > 0 ? b2_schunk_fixed_nbytes(schunk, chunk)
-                                               : (int32_t)b2_min_i64(schunk->nbytes, BLOSC2_MAX_CHUNK_BYTES);
-    fetch_job fetch = {.schunk = schunk, .location = entry};
+    fetch_job fetch = {.schunk = schunk, .use = schunk->verifies ? POSTSCRIPT_NEEDED : POSTSCRIPT_IGNORED};
     blosc2_view got;
-    int status = schunk->store->ops->room(schunk->store, entry, &fetch.room);
-    if (status == BLOSC2_OK && schunk->chunk_bytes > 0)
-        status = blosc2_schunk_check_bytes(schunk, "content", expected);
-    if (status == BLOSC2_OK) {
-        const uint8_t *mapped = schunk->store->ops->map(schunk->store, entry, fetch.room);
-        status =
-            mapped ? blosc2_view_init(&got, mapped, (size_t)fetch.room, schunk->cparams.item_bytes, expected)
-                   : fetch_stored(&fetch, blocks, block_count, expected, workspace, &got);
-    }
-    if (status == BLOSC2_OK) status = blosc2_schunk_check_bytes(schunk, "content", got.nbytes);
-    if (status == BLOSC2_OK && schunk->chunk_bytes > 0 && got.nbytes != expected)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %d (expected %d)", got.nbytes, expected);
-    if (status < 0) {
-        char where[512];
-        schunk->store->ops->describe(schunk->store, entry, where, sizeof where);
-        return blosc2_fail_within(status, "%s%schunk %lld", where, where[0] ? ": " : "", (long long)chunk);
-    }
+    status = fetch_view(&fetch, chunk, blocks, block_count, workspace, &got);
+    if (status == BLOSC2_OK && fetch.after) status = verify(&got, blocks, block_count);
+    if (status < 0) return b2_schunk_blame(schunk, chunk, status);
     *view = got;
     return BLOSC2_OK;
+}
+
+int b2_schunk_view_unverified(const blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace,
+                              blosc2_view *view, const uint8_t **postscript)
+{
+    int status = check_chunk_number(schunk, chunk);
+    if (status < 0) return status;
+    int64_t entry = b2_index_get(&schunk->index, chunk);
+    *postscript = NULL;
+    if (entry < 0) return view_special(schunk, chunk, entry, workspace, view);
+    fetch_job fetch = {.schunk = schunk, .use = POSTSCRIPT_TAKEN};
+    status = fetch_view(&fetch, chunk, NULL, 0, workspace, view);
+    if (status == BLOSC2_OK && fetch.after) *postscript = view->bytes + view->cbytes;
+    return status;
 }

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 
 static const b2_io *io_of_tests;
 
@@ -46,11 +47,13 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
                     schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
         schunk->store->ops->free(schunk->store);
     }
+    b2_locks_free(schunk);
     if (schunk->own_io) schunk->free_own_io(schunk->own_io);
     b2_index_free(&schunk->index);
     b2_layers_free(&schunk->fixed);
     b2_layers_free(&schunk->variable);
     b2_free(schunk->dead.items);
+    b2_buffer_free(&schunk->postscript);
     blosc2_workspace_free(schunk->workspace);
     b2_free(schunk->path);
     b2_free(schunk);
@@ -59,6 +62,12 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
 void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_bytes)
 {
     schunk->max_bytes = max_bytes;
+}
+
+void blosc2_schunk_name_chunks(blosc2_schunk *schunk, blosc2_name_fn *name, const void *context)
+{
+    schunk->name_chunk = name;
+    schunk->namer = context;
 }
 
 int blosc2_schunk_check_bytes(const blosc2_schunk *schunk, const char *what, int64_t bytes)
@@ -113,6 +122,7 @@ static int create_store(blosc2_schunk *schunk)
     if (header_bytes > INT32_MAX)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: a header of %lld bytes (expected at most %d)",
                            (long long)header_bytes, INT32_MAX);
+    b2_new_frame frame = {.header_bytes = (int32_t)header_bytes, .safety = schunk->safety};
     switch (schunk->home) {
     case BLOSC2_HOME_MEMORY:
         return b2_store_memory_create(&schunk->store);
@@ -121,7 +131,7 @@ static int create_store(blosc2_schunk *schunk)
         if (status < 0) return status;
         schunk->free_own_io = b2_io_memory_free;
         schunk->io = schunk->own_io;
-        return b2_store_frame_create(schunk->io, NULL, (int32_t)header_bytes, &schunk->store);
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     case BLOSC2_HOME_FILE:
     case BLOSC2_HOME_DIRECTORY: {
@@ -131,8 +141,10 @@ static int create_store(blosc2_schunk *schunk)
         if (kind != B2_PATH_NONE)
             return blosc2_fail_io(BLOSC2_E_EXISTS, EEXIST, schunk->path, "%s exists already", schunk->path);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
-            return b2_store_sparse_create(schunk->io, schunk->path, &schunk->store);
-        return b2_store_frame_create(schunk->io, schunk->path, (int32_t)header_bytes, &schunk->store);
+            return b2_store_sparse_create(schunk->io, schunk->path, schunk->safety.durability,
+                                          &schunk->store);
+        frame.path = schunk->path;
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     }
     return blosc2_fail(BLOSC2_E_ARGUMENT, "home: %d (expected 0..3)", schunk->home);
@@ -146,6 +158,10 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
     status = b2_schunk_new(options->home, options->path, &schunk);
     if (status < 0) return status;
     schunk->cparams = options->cparams;
+    schunk->safety = options->safety;
+    bool on_disk = options->home == BLOSC2_HOME_FILE || options->home == BLOSC2_HOME_DIRECTORY;
+    if (on_disk && options->safety.checksums == BLOSC2_CHECKSUMS_ON) schunk->seal = BLOSC2_SEAL_WHOLE;
+    schunk->verifies = schunk->seal == BLOSC2_SEAL_WHOLE;
     schunk->chunk_bytes = options->chunk_bytes;
     schunk->block_bytes = options->block_bytes;
     schunk->nbytes = options->chunk_count * options->chunk_bytes;
@@ -172,7 +188,7 @@ b2_state b2_schunk_state(const blosc2_schunk *schunk)
                       .index = &schunk->index,
                       .fixed = &schunk->fixed,
                       .variable = &schunk->variable,
-                      .same_tail = !schunk->tail_changed};
+                      .seal = schunk->seal};
 }
 
 blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk)
@@ -199,6 +215,26 @@ const char *blosc2_schunk_path(const blosc2_schunk *schunk)
 const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk)
 {
     return &schunk->cparams;
+}
+
+blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk)
+{
+    return schunk->seal;
+}
+
+bool blosc2_schunk_verifies(const blosc2_schunk *schunk)
+{
+    return schunk->verifies;
+}
+
+const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
+{
+    return &schunk->safety;
+}
+
+blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk)
+{
+    return schunk->recovered;
 }
 
 int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk)
@@ -229,9 +265,22 @@ int32_t b2_schunk_fixed_nbytes(const blosc2_schunk *schunk, int64_t chunk)
 
 int b2_schunk_chunk_cbytes(const blosc2_schunk *schunk, int64_t location, int64_t *cbytes)
 {
-    uint8_t header[B2_HEADER_BLOSC1];
-    int status = schunk->store->ops->read(schunk->store, location, 0, header, sizeof header);
-    if (status == BLOSC2_OK) *cbytes = b2_load_le32(header + 12);
+    uint8_t header[B2_HEADER_EXTENDED], postscript[B2_POSTSCRIPT_MIN];
+    const b2_store_ops *ops = schunk->store->ops;
+    if (!schunk->verifies) {
+        int status = ops->read(schunk->store, location, 0, header, B2_HEADER_BLOSC1);
+        if (status == BLOSC2_OK) *cbytes = b2_load_le32(header + 12);
+        return status;
+    }
+    blosc2_view view;
+    int64_t room;
+    int status = ops->room(schunk->store, location, &room);
+    if (status == BLOSC2_OK) status = ops->read(schunk->store, location, 0, header, sizeof header);
+    if (status == BLOSC2_OK) status = b2_header_parse(header, sizeof header, room - B2_POSTSCRIPT_MIN, &view);
+    if (status == BLOSC2_OK)
+        status = ops->read(schunk->store, location, view.cbytes, postscript, sizeof postscript);
+    if (status == BLOSC2_OK) status = b2_postscript_check_header(&view, postscript);
+    if (status == BLOSC2_OK) *cbytes = view.cbytes;
     return status;
 }
 
@@ -245,7 +294,8 @@ int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *bytes)
     for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++) {
         int64_t cbytes = 0;
         if (schunk->index.entries[i] < 0) continue;
-        int status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
         if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)i);
         if (!b2_add_i64(total, cbytes, &total)) return blosc2_fail(BLOSC2_E_CORRUPT, "chunk sizes overflow");
     }

@@ -6,6 +6,7 @@
 #include "frame/metalayers.h"
 #include "io/io.h"
 #include "schunk/index.h"
+#include "schunk/locks.h"
 #include "schunk/store.h"
 
 struct blosc2_schunk {
@@ -13,9 +14,20 @@ struct blosc2_schunk {
     blosc2_mode mode;
     char *path; /* owned; "" in memory */
     blosc2_cparams cparams;
+    blosc2_safety safety;
+    blosc2_recovery recovered;
+    blosc2_seal seal;    /* other than NONE: chunks that are put have a postscript */
+    bool verifies;       /* each stored chunk has one, and what is read is checked */
+    int64_t offset; /* of the frame in its file */
+    b2_locks locks;
+    b2_identity seen; /* of a file, as this handle has read or written it last */
+    blosc2_accept_fn *accept; /* blosc2_schunk_on_reload(); NULL: what has the same item size */
+    void *accept_context;
     int32_t chunk_bytes; /* 0: sizes vary */
     int32_t block_bytes;
     int64_t nbytes;
+    blosc2_name_fn *name_chunk; /* blosc2_schunk_name_chunks() */
+    const void *namer;
     int64_t max_bytes;    /* blosc2_schunk_set_max_bytes() */
     int64_t stored_bytes; /* sum of the live chunks' cbytes; -1: not known yet */
     int64_t files_bytes;  /* the same as a sparse frame's header has it, which other writers may have made;
@@ -30,6 +42,7 @@ struct blosc2_schunk {
     b2_io *own_io;   /* a memory file or a source, released with the super-chunk by `free_own_io` */
     void (*free_own_io)(b2_io *io);
     blosc2_workspace *workspace; /* for commits: index and metalayers */
+    b2_buffer postscript;        /* of the chunk that is put */
 
     /* An open change. `before` is the committed state that rollback restores. */
     bool changing;
@@ -41,6 +54,8 @@ struct blosc2_schunk {
         b2_layers fixed, variable;
         int32_t chunk_bytes, block_bytes;
         int64_t nbytes, stored_bytes, files_bytes;
+        blosc2_seal seal;
+        bool verifies;
     } before;
     b2_index
         arranged; /* `before.index` in the order that the chunks were given since; no entries: the same */
@@ -63,11 +78,60 @@ void b2_schunk_use_io(const b2_io *io);
  */
 void b2_schunk_compact_memory(blosc2_schunk *schunk);
 
+/** The change is over, all is committed or rolled back: what it replaced is forgotten. */
+void b2_schunk_end_change(blosc2_schunk *schunk);
+/**
+ * Open what is at the path of `like` now, with the settings of `like`.
+ * Failures: those of blosc2_schunk_open_origin().
+ */
+int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out);
+
+/**
+ * Before a change, with the lock held: have what is committed now, by whomever.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind, or the handle does not lock), and the failures
+ * of b2_schunk_open_again().
+ */
+int b2_schunk_catch_up(blosc2_schunk *schunk);
+
+/**
+ * Set `has_readers` of the store, with the lock held. Who has read a header or index has told of it before, so
+ * that after they were replaced nobody is missed who reads the older ones.
+ */
+void b2_schunk_look_for_readers(blosc2_schunk *schunk);
+
+/** Take note of how the file is now: before it is read, and when it was written. */
+void b2_schunk_look(blosc2_schunk *schunk);
+
 /** Its state for a store. */
 b2_state b2_schunk_state(const blosc2_schunk *schunk);
 
-/** cbytes of a stored chunk, from its header. */
+/**
+ * A chunk as it is to be stored, with its postscript if there is a seal.
+ * @param postscript  What the result's `after` lies in.
+ */
+int b2_schunk_stored(const blosc2_view *view, blosc2_seal seal, b2_buffer *postscript, b2_stored *out);
+
+/** cbytes of a stored chunk, from its header, verified. */
 int b2_schunk_chunk_cbytes(const blosc2_schunk *schunk, int64_t location, int64_t *cbytes);
+
+/**
+ * A frame that was opened without a fingerprint: has another writer taken it away? There are postscripts
+ * behind chunks then. Sets the seal; reads a few bytes, which may fail unnoticed.
+ */
+void b2_schunk_probe(blosc2_schunk *schunk);
+
+/**
+ * The whole chunk as it is stored, not verified, whatever the seal.
+ * @param postscript  Set to the b2_postscript_bytes() behind it, or to NULL: no room, or not stored.
+ */
+int b2_schunk_view_unverified(const blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace,
+                              blosc2_view *view, const uint8_t **postscript);
+
+/**
+ * Say where a failure to read a chunk was. Bytes that do not fit are damaged only if nobody else has changed
+ * the file since it was opened: BLOSC2_E_CHANGED if somebody has, else `status`.
+ */
+int b2_schunk_blame(const blosc2_schunk *schunk, int64_t chunk, int status);
 
 /** Content bytes of a chunk of fixed size, the last one too. */
 int32_t b2_schunk_fixed_nbytes(const blosc2_schunk *schunk, int64_t chunk);

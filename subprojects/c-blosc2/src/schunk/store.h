@@ -7,11 +7,21 @@
 #ifndef B2_SCHUNK_STORE_H
 #define B2_SCHUNK_STORE_H
 
+#include <stdbool.h>
+
 #include "blosc2.h"
 #include "io/io.h"
 #include "schunk/image.h"
 
 typedef struct b2_store b2_store;
+
+/** A chunk as it is stored. */
+typedef struct b2_stored {
+    const uint8_t *bytes;
+    int32_t cbytes;
+    const uint8_t *after; /* the postscript behind it; not counted by cbytes */
+    int32_t after_bytes;  /* 0: none */
+} b2_stored;
 
 typedef struct b2_store_ops {
     /* Bytes from the chunk's start on that may belong to it: an upper bound of its cbytes. */
@@ -19,16 +29,25 @@ typedef struct b2_store_ops {
     /* The bytes [0, bytes) of a chunk where they lie in memory, else NULL. */
     const uint8_t *(*map)(b2_store *store, int64_t location, int64_t bytes);
     int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
-    int (*put)(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location);
-    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
-     */
+    /* Store a chunk, and right behind it what is outside of it: its postscript (`after_bytes` may be 0). */
+    int (*put)(b2_store *store, const b2_stored *chunk, int64_t *location);
+    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more,
+       but by readers of older commits (`has_readers`). */
     void (*drop)(b2_store *store, int64_t location);
     /* BLOSC2_E_CHANGED if what is stored is not what this store has committed or opened. */
     int (*check)(b2_store *store);
+    /* A change begins. `index` is the committed one. */
+    int (*prepare)(b2_store *store, const b2_index *index);
     /* Make `state` the committed one; on failure the old one still is. */
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
     void (*rollback)(b2_store *store);
+    /* Bring what is committed to the medium, names too. */
+    int (*flush)(b2_store *store);
+    /* True if `trim` would do something. */
+    bool (*can_trim)(const b2_store *store);
+    /* Give back to the system what is not needed any more. After `prepare`. */
+    void (*trim)(b2_store *store);
     /* Bytes of the chunks section, dead ones included; 0 where chunks lie each by itself. */
     int64_t (*section_bytes)(b2_store *store);
     /* Where a chunk is, for messages: a path, or "" in memory. */
@@ -38,17 +57,23 @@ typedef struct b2_store_ops {
 
 struct b2_store {
     const b2_store_ops *ops;
+    bool is_changing; /* between prepare, and commit or rollback */
+    bool has_readers; /* somebody holds an older state: what it needs is kept. Set before `prepare` */
 };
 
 /** Chunks on the heap. A location is an address. */
 int b2_store_memory_create(b2_store **out);
 
-/**
- * A new contiguous frame. It appears at `path` with the first commit; NULL: `io` is a memory file.
- * @param io            Borrowed, outlives the store.
- * @param header_bytes  Size of the header, for good: chunks follow it.
- */
-int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out);
+/** How a contiguous frame is to be made. */
+typedef struct b2_new_frame {
+    const char *path;     /* where it appears with the first commit; NULL: `io` is a memory file */
+    bool replaces;        /* what is at `path` */
+    int32_t header_bytes; /* for good: chunks follow it */
+    blosc2_safety safety;
+} b2_new_frame;
+
+/** A new contiguous frame. @param io  Borrowed, outlives the store. */
+int b2_store_frame_create(const b2_io *io, const b2_new_frame *frame, b2_store **out);
 
 /** What was found of a contiguous frame when it was opened; all borrowed. */
 typedef struct b2_opened {
@@ -56,22 +81,40 @@ typedef struct b2_opened {
     int64_t offset;   /* where in the file the frame starts */
     const b2_frame_header *header;
     const uint8_t *header_bytes; /* header->header_bytes of them, which it was parsed from */
+    const uint8_t *damaged;      /* what is in their place in the file, if it is not them; else NULL */
+    const uint8_t *fingerprint;  /* B2_FINGERPRINT_BYTES at its end */
+    uint32_t flags;              /* the fingerprint's; 0 without one */
     b2_identity identity;        /* of the file, before it was opened */
+    int64_t file_bytes;          /* from `offset` on */
+    int64_t lowest;              /* location of the first chunk; INT64_MAX: none is stored */
+    blosc2_safety safety;
 } b2_opened;
 
 /** A committed contiguous frame. The file's ownership passes to the store, on failure too. */
 int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened, b2_store **out);
 
 /** A new sparse frame: a directory that appears at `path` with the first commit. */
-int b2_store_sparse_create(const b2_io *io, const char *path, b2_store **out);
+int b2_store_sparse_create(const b2_io *io, const char *path, blosc2_durability durability, b2_store **out);
+
+/** What was found of a sparse frame when it was opened; all borrowed. */
+typedef struct b2_opened_directory {
+    const char *path;
+    int64_t highest;      /* chunk file number that its index mentions, or -1 */
+    b2_identity identity; /* of the index file, before it was opened */
+    blosc2_safety safety;
+} b2_opened_directory;
+
+/** A committed sparse frame. */
+int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out);
 
 /**
- * A committed sparse frame.
- * @param highest   Highest chunk file number that its index mentions, or -1.
- * @param identity  Of the index file, before it was opened.
+ * After a commit, with the lock held and nobody reading older commits: remove files that `index` does not name,
+ * if there may be some.
  */
-int b2_store_sparse_open(const b2_io *io, const char *path, int64_t highest, const b2_identity *identity,
-                         b2_store **out);
+void b2_store_sparse_sweep(b2_store *store, const b2_index *index);
+
+/** Let a store that takes the place of `old` use no file numbers that `old` has used, and sweep what it left. */
+void b2_store_sparse_inherit(b2_store *store, const b2_store *old);
 
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);

@@ -31,12 +31,13 @@ static int memory_read(b2_store *store, int64_t location, int64_t position, void
     return BLOSC2_OK;
 }
 
-static int memory_put(b2_store *store, const uint8_t *chunk, int32_t cbytes, int64_t *location)
+/* Postscripts are for other homes: nothing on the heap is checked. */
+static int memory_put(b2_store *store, const b2_stored *chunk, int64_t *location)
 {
     (void)store;
-    uint8_t *copy = b2_malloc((size_t)cbytes);
-    if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of %d bytes", cbytes);
-    memcpy(copy, chunk, (size_t)cbytes);
+    uint8_t *copy = b2_malloc((size_t)chunk->cbytes);
+    if (!copy) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of %d bytes", chunk->cbytes);
+    memcpy(copy, chunk->bytes, (size_t)chunk->cbytes);
     *location = (int64_t)(uintptr_t)copy; /* not negative where pointers have 32 bits, either */
     return BLOSC2_OK;
 }
@@ -51,6 +52,30 @@ static int memory_check(b2_store *store)
 {
     (void)store;
     return BLOSC2_OK;
+}
+
+static int memory_prepare(b2_store *store, const b2_index *index)
+{
+    (void)store;
+    (void)index;
+    return BLOSC2_OK;
+}
+
+static int memory_flush(b2_store *store)
+{
+    (void)store;
+    return BLOSC2_OK;
+}
+
+static bool memory_can_trim(const b2_store *store)
+{
+    (void)store;
+    return false;
+}
+
+static void memory_trim(b2_store *store)
+{
+    (void)store;
 }
 
 static int memory_commit(b2_store *store, const b2_state *state, blosc2_workspace *workspace)
@@ -93,7 +118,11 @@ int b2_store_memory_create(b2_store **out)
         .put = memory_put,
         .drop = memory_drop,
         .check = memory_check,
+        .prepare = memory_prepare,
         .commit = memory_commit,
+        .flush = memory_flush,
+        .can_trim = memory_can_trim,
+        .trim = memory_trim,
         .rollback = memory_rollback,
         .section_bytes = memory_section_bytes,
         .describe = memory_describe,

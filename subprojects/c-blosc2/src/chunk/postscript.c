@@ -1,0 +1,171 @@
+#include "chunk/postscript.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "checksum/crc32c.h"
+#include "chunk/header.h"
+#include "chunk/view.h"
+
+/* Where the fields lie; all numbers are little-endian, as in the chunk. */
+enum {
+    MAGIC = 0,
+    VERSION = 4,
+    COUNT = 8,
+    HEADER_CRC = 12,
+    DICT_CRC = 16,
+    BLOCK_CRCS = 20,
+};
+
+enum { VERSION_WRITTEN = 1, SHORT_BLOCK_BYTES = 64 };
+
+static const uint8_t MAGIC_BYTES[4] = {0xb2, 'C', 'R', 'C'};
+
+int32_t b2_postscript_count(const blosc2_view *view)
+{
+    if (view->special) return view->special == BLOSC2_SPECIAL_VALUE;
+    if (view->nbytes == 0) return 0;
+    if (view->memcpyed && view->block_bytes < SHORT_BLOCK_BYTES) return 1;
+    return view->block_count;
+}
+
+int32_t b2_postscript_bytes(const blosc2_view *view)
+{
+    /* No overflow: each counted block has 4 bytes and more in the chunk. A header that lies about that is
+     * not taken for a chunk. */
+    int64_t bytes = B2_POSTSCRIPT_MIN + 4 * (int64_t)b2_postscript_count(view);
+    return bytes > INT32_MAX ? INT32_MAX : (int32_t)bytes;
+}
+
+/* ------------------------------------------------------------------ what each CRC is of */
+
+static uint32_t crc_of(const blosc2_view *view, int64_t start, int64_t stop)
+{
+    return b2_crc32c(0, view->bytes + start, (size_t)(stop - start));
+}
+
+/* The dictionary with its size; nothing, whose CRC is 0, without one. */
+static uint32_t crc_of_dict(const blosc2_view *view)
+{
+    if (!view->dict_bytes) return 0;
+    return crc_of(view, view->dict_start - 4, view->dict_start + (int64_t)view->dict_bytes);
+}
+
+/* A VL-block goes on to the start of the next one (chunk-format.md 8). */
+static int find_vl_block(const blosc2_view *view, int32_t block, int32_t *start, int32_t *stop)
+{
+    int status = b2_view_block_start(view, block, start);
+    *stop = view->cbytes;
+    if (status == BLOSC2_OK && block + 1 < view->block_count)
+        status = b2_view_block_start(view, block + 1, stop);
+    if (status == BLOSC2_OK && *stop < *start)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: bytes %d..%d", block, *start, *stop);
+    return status;
+}
+
+/* The stored bytes of a block: [start, stop) of the chunk. */
+static int find_block(const blosc2_view *view, int32_t block, int32_t *start, int32_t *stop)
+{
+    if (view->special || view->memcpyed) {
+        bool is_whole = b2_postscript_count(view) == 1;
+        *start = view->header_bytes + (is_whole ? 0 : block * view->block_bytes);
+        *stop = is_whole ? view->cbytes : *start + blosc2_view_block_nbytes(view, block);
+        return BLOSC2_OK;
+    }
+    if (view->vl_blocks) return find_vl_block(view, block, start, stop);
+    int status = b2_view_block_start(view, block, start);
+    if (status == BLOSC2_OK) status = b2_view_block_end(view, block, view->cbytes, stop);
+    if (status == BLOSC2_OK && *stop == 0)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams go on beyond the chunk", block);
+    return status;
+}
+
+int b2_postscript_build(const blosc2_view *view, uint8_t *out)
+{
+    int32_t count = b2_postscript_count(view);
+    memcpy(out + MAGIC, MAGIC_BYTES, sizeof MAGIC_BYTES);
+    b2_store_le32(out + VERSION, VERSION_WRITTEN);
+    b2_store_le32(out + COUNT, (uint32_t)count);
+    b2_store_le32(out + HEADER_CRC, crc_of(view, 0, view->header_bytes));
+    b2_store_le32(out + DICT_CRC, crc_of_dict(view));
+    uint8_t *end = out + BLOCK_CRCS;
+    for (int32_t i = 0; i < count; i++, end += 4) {
+        int32_t start, stop;
+        int status = find_block(view, i, &start, &stop);
+        if (status < 0) return status;
+        b2_store_le32(end, crc_of(view, start, stop));
+    }
+    b2_store_le32(end, b2_crc32c(0, out, (size_t)(end - out)));
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ verifying */
+
+static bool has_magic(const uint8_t *bytes)
+{
+    return memcmp(bytes + MAGIC, MAGIC_BYTES, sizeof MAGIC_BYTES) == 0 &&
+           b2_load_le32(bytes + VERSION) == VERSION_WRITTEN;
+}
+
+int64_t b2_postscript_stated_bytes(const uint8_t *bytes)
+{
+    return has_magic(bytes) ? B2_POSTSCRIPT_MIN + 4 * (int64_t)b2_load_le32(bytes + COUNT) : 0;
+}
+
+bool b2_postscript_is_intact(const uint8_t *bytes, size_t available)
+{
+    int64_t size = available < B2_POSTSCRIPT_MIN ? 0 : b2_postscript_stated_bytes(bytes);
+    if (size == 0 || (uint64_t)size > available) return false;
+    size_t end = (size_t)size - 4;
+    return b2_load_le32(bytes + end) == b2_crc32c(0, bytes, end);
+}
+
+static int check_crc(const char *what, uint32_t stored, uint32_t found)
+{
+    if (stored == found) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT, "checksum of the %s: 0x%08x (stored: 0x%08x)", what, found, stored);
+}
+
+int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript)
+{
+    if (!has_magic(postscript))
+        return blosc2_fail(BLOSC2_E_CORRUPT, "no checksums behind the chunk (expected at %d)", view->cbytes);
+    int status = check_crc("header", b2_load_le32(postscript + HEADER_CRC),
+                           crc_of(view, 0, view->header_bytes));
+    uint32_t count = b2_load_le32(postscript + COUNT), expected = (uint32_t)b2_postscript_count(view);
+    if (status == BLOSC2_OK && count != expected)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "checksums of %u blocks (expected %u)", count, expected);
+    return status;
+}
+
+int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript)
+{
+    int status = b2_postscript_check_header(view, postscript);
+    if (status < 0) return status;
+    return check_crc("dictionary", b2_load_le32(postscript + DICT_CRC), crc_of_dict(view));
+}
+
+int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block)
+{
+    int32_t start, stop, count = b2_postscript_count(view);
+    if (count == 0) return BLOSC2_OK;
+    if (count == 1) block = 0;
+    if (block < 0 || block >= count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, count - 1);
+    int status = find_block(view, block, &start, &stop);
+    if (status < 0) return status;
+    uint32_t stored = b2_load_le32(postscript + BLOCK_CRCS + 4 * (size_t)block);
+    uint32_t found = crc_of(view, start, stop);
+    if (stored == found) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT, "block %d: checksum 0x%08x of %d bytes (stored: 0x%08x)", block,
+                       found, stop - start, stored);
+}
+
+int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript)
+{
+    int32_t count = b2_postscript_count(view);
+    int status = b2_postscript_check_head(view, postscript);
+    for (int32_t i = 0; i < count && status == BLOSC2_OK; i++)
+        status = b2_postscript_check_block(view, postscript, i);
+    return status;
+}

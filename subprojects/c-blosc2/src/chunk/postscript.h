@@ -1,0 +1,56 @@
+/**
+ * The checksums of a stored chunk, right behind it: outside of its cbytes, where the format has a hole.
+ * Pure: bytes in, bytes or a verdict out. Byte layout and reasons: docs/design/durability.md, "Checksums".
+ *
+ * A block read alone is verified before it is decoded. Where a block starts, and the sizes that tell where it
+ * ends, need no checksum of their own: with a wrong one other bytes are checked, which give another CRC.
+ */
+#ifndef B2_CHUNK_POSTSCRIPT_H
+#define B2_CHUNK_POSTSCRIPT_H
+
+#include "blosc2.h"
+
+/** Bytes of a postscript without blocks. */
+enum { B2_POSTSCRIPT_MIN = 24 };
+
+/**
+ * How many CRCs of blocks a chunk has: one a block, but one for all of a repeated value, and for all of a
+ * memcpyed chunk whose blocks are shorter than 64 bytes; none where the header says all.
+ * @param view  A parsed header is enough: of b2_header_parse().
+ */
+int32_t b2_postscript_count(const blosc2_view *view);
+
+/** Size of a chunk's postscript; the same holds. */
+int32_t b2_postscript_bytes(const blosc2_view *view);
+
+/**
+ * Compute the postscript of a whole chunk.
+ * @param out  Receives b2_postscript_bytes() bytes.
+ * @return BLOSC2_OK, or BLOSC2_E_CORRUPT: the streams of a block do not end inside of the chunk.
+ */
+int b2_postscript_build(const blosc2_view *view, uint8_t *out);
+
+/** Size of the postscript that begins with these B2_POSTSCRIPT_MIN bytes; 0: none does. */
+int64_t b2_postscript_stated_bytes(const uint8_t *bytes);
+
+/** True if a whole and undamaged postscript lies there, of whatever chunk. */
+bool b2_postscript_is_intact(const uint8_t *bytes, size_t available);
+
+/**
+ * Verify a chunk's header alone.
+ * @param view        A parsed header is enough.
+ * @param postscript  B2_POSTSCRIPT_MIN bytes or more, from behind the chunk.
+ * @return BLOSC2_OK, or BLOSC2_E_CORRUPT.
+ */
+int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript);
+
+/** Verify header and dictionary. @param postscript All b2_postscript_bytes() of it, here and below. */
+int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript);
+
+/** Verify the stored bytes of one block: 0 <= block < view->block_count. */
+int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block);
+
+/** Verify all of the chunk: its head, and every block. */
+int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript);
+
+#endif

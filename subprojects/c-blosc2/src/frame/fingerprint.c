@@ -1,0 +1,111 @@
+#include "frame/fingerprint.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "checksum/crc32c.h"
+#include "frame/frame.h"
+
+/* Where the fields lie; all numbers are big-endian, as in the trailer. */
+enum { TYPE = 0, TAIL_CRC = 1, HARD_CRC = 5, SOFT_CRC = 9, FLAGS = 13 };
+
+/* C-Blosc2 tolerates any type, and writes 0 with a value of zeros: none. */
+enum { TYPE_WRITTEN = 3 };
+
+/* Index, trailer, and the flags. */
+static uint32_t crc_of_tail(const b2_fingerprinted *of, uint32_t flags)
+{
+    uint8_t bytes[4];
+    b2_store_be32(bytes, flags);
+    uint32_t crc = b2_crc32c(0, of->tail, (size_t)(of->tail_bytes - B2_FINGERPRINT_BYTES));
+    return b2_crc32c(crc, bytes, sizeof bytes);
+}
+
+/* What C-Blosc2 3.3 replaces in a header alone, besides the contents of metalayers: parameters that chunks to
+ * come would have, and its own numbers of threads (found by trying: tests/test_checksums.py). */
+static const struct {
+    uint8_t start, stop;
+} SOFT[] = {
+    {27, 29}, /* codec, level, split mode */
+    {53, 57}, /* block size */
+    {63, 65}, /* threads */
+    {66, 68},
+    {71, 87}, /* filters, codec, their parameters, dictionaries */
+};
+
+/* A header on its way to its two CRCs. */
+typedef struct header_crcs {
+    const uint8_t *bytes;
+    int64_t done;
+    uint32_t hard, soft;
+} header_crcs;
+
+static void add_soft(header_crcs *crcs, int64_t start, int64_t stop)
+{
+    crcs->hard = b2_crc32c(crcs->hard, crcs->bytes + crcs->done, (size_t)(start - crcs->done));
+    crcs->soft = b2_crc32c(crcs->soft, crcs->bytes + start, (size_t)(stop - start));
+    crcs->done = stop;
+}
+
+/* The soft parts and the contents of metalayers together, and all the rest. */
+static void crcs_of_header(const b2_fingerprinted *of, uint32_t *hard, uint32_t *soft)
+{
+    header_crcs crcs = {.bytes = of->header};
+    int64_t at = B2_FRAME_HEADER_MIN + b2_layers_first_content(of->fixed);
+    for (size_t i = 0; i < B2_COUNT(SOFT); i++) add_soft(&crcs, SOFT[i].start, SOFT[i].stop);
+    for (int i = 0; i < of->fixed->count; i++) {
+        add_soft(&crcs, at, at + of->fixed->items[i].content_bytes);
+        at = crcs.done + B2_LAYERS_CONTENT_FIXED;
+    }
+    add_soft(&crcs, of->header_bytes, of->header_bytes);
+    *hard = crcs.hard;
+    *soft = crcs.soft;
+}
+
+void b2_fingerprint_build(const b2_fingerprinted *of, uint32_t flags, uint8_t *out)
+{
+    uint32_t hard, soft;
+    crcs_of_header(of, &hard, &soft);
+    out[TYPE] = TYPE_WRITTEN;
+    b2_store_be32(out + TAIL_CRC, crc_of_tail(of, flags));
+    b2_store_be32(out + HARD_CRC, hard);
+    b2_store_be32(out + SOFT_CRC, soft);
+    b2_store_be32(out + FLAGS, flags);
+}
+
+bool b2_fingerprint_read(const uint8_t *bytes, uint32_t *flags)
+{
+    if (bytes[TYPE] != TYPE_WRITTEN) return false;
+    *flags = b2_load_be32(bytes + FLAGS);
+    return true;
+}
+
+static int check_crc(const char *what, const uint8_t *stored, const uint8_t *found, int field)
+{
+    uint32_t a = b2_load_be32(stored + field), b = b2_load_be32(found + field);
+    if (a == b) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT, "%s: checksum 0x%08x (stored: 0x%08x)", what, b, a);
+}
+
+int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *verdict, uint32_t *flags)
+{
+    const uint8_t *stored = of->tail + of->tail_bytes - B2_FINGERPRINT_BYTES;
+    uint8_t found[B2_FINGERPRINT_BYTES];
+    uint32_t stored_flags = b2_load_be32(stored + FLAGS);
+    *verdict = B2_FINGERPRINT_NONE;
+    b2_fingerprint_build(of, stored_flags, found);
+    if (stored[TYPE] != TYPE_WRITTEN) { /* another's, or ours but for a damaged type */
+        if (memcmp(stored + TAIL_CRC, found + TAIL_CRC, FLAGS - TAIL_CRC) != 0) return BLOSC2_OK;
+        return blosc2_fail(BLOSC2_E_CORRUPT, "fingerprint: type %d (expected %d)", stored[TYPE],
+                           TYPE_WRITTEN);
+    }
+    int status = check_crc("frame header", stored, found, HARD_CRC);
+    if (status == BLOSC2_OK) status = check_crc("chunk index and trailer", stored, found, TAIL_CRC);
+    if (status < 0) return status;
+    bool same = memcmp(stored + SOFT_CRC, found + SOFT_CRC, FLAGS - SOFT_CRC) == 0;
+    *verdict = same && !(stored_flags & B2_FINGERPRINT_SOFT_UNKNOWN) ? B2_FINGERPRINT_MATCHES
+                                                               : B2_FINGERPRINT_SOFT_CHANGED;
+    *flags = stored_flags;
+    return BLOSC2_OK;
+}

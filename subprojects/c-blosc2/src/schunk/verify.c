@@ -1,0 +1,272 @@
+/** Checking all that is stored, and giving checksums to what has none. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "chunk/header.h"
+#include "chunk/postscript.h"
+#include "chunk/view.h"
+#include "chunk/workspace.h"
+#include "schunk/schunk.h"
+
+/* ------------------------------------------------------------------ one chunk */
+
+typedef struct verify_job {
+    int64_t chunk;
+    blosc2_view view;
+    const uint8_t *postscript; /* behind the chunk; NULL: none */
+    blosc2_workspace *workspace;
+    blosc2_bad_fn *bad;
+    void *context;
+    blosc2_verdict verdict;
+} verify_job;
+
+/* True if what lies behind the chunk is its own, as far as its header goes. */
+static bool has_own_postscript(const blosc2_view *view, const uint8_t *postscript)
+{
+    return postscript && b2_postscript_is_intact(postscript, (size_t)b2_postscript_bytes(view)) &&
+           b2_postscript_check_head(view, postscript) == BLOSC2_OK;
+}
+
+/* Tell of a bad block by this thread's last failure. @param blocks How many that makes. */
+static void condemn(verify_job *job, int32_t block, int64_t blocks)
+{
+    const blosc2_bad bad = {job->chunk, block, job->view.block_bytes, blosc2_last_error()};
+    job->bad(job->context, &bad);
+    job->verdict.bad += blocks;
+}
+
+/* A chunk that must have checksums. */
+static void compare(verify_job *job)
+{
+    const blosc2_view *view = &job->view;
+    int status = BLOSC2_OK;
+    if (!job->postscript)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
+    if (status == BLOSC2_OK &&
+        !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
+    if (status < 0) {
+        condemn(job, -1, view->block_count);
+        return;
+    }
+    bool each = b2_postscript_count(view) > 1;
+    for (int32_t i = 0; i < view->block_count; i++) {
+        if (b2_postscript_check_block(view, job->postscript, i) < 0)
+            condemn(job, each ? i : -1, each ? 1 : view->block_count);
+        if (!each) break;
+    }
+    job->verdict.verified = view->block_count - job->verdict.bad;
+}
+
+/* Decode each block of a chunk without checksums. */
+static int decode(verify_job *job)
+{
+    const blosc2_view *view = &job->view;
+    b2_buffer *out = &job->workspace->block;
+    bool whole = view->vl_blocks;
+    int status = BLOSC2_OK;
+    if (b2_view_is_regular(view))
+        status = b2_buffer_reserve(out, (size_t)(whole ? view->nbytes : view->block_bytes));
+    for (int32_t i = 0; i < view->block_count && b2_view_is_regular(view) && status != BLOSC2_E_MEMORY; i++) {
+        if (blosc2_check_interrupt() < 0) return BLOSC2_E_INTERRUPTED;
+        status = whole ? blosc2_view_decode(view, out->bytes, job->workspace)
+                       : blosc2_view_decode_block(view, i, out->bytes, job->workspace);
+        if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC)
+            condemn(job, whole ? -1 : i, whole ? view->block_count : 1);
+        if (whole) break;
+    }
+    job->verdict.unverified = view->block_count - job->verdict.bad;
+    return status == BLOSC2_E_MEMORY ? status : BLOSC2_OK;
+}
+
+static int check_stored(const blosc2_schunk *schunk, verify_job *job)
+{
+    bool sealed = schunk->seal == BLOSC2_SEAL_WHOLE || schunk->seal == BLOSC2_SEAL_LAYERS;
+    if (sealed) {
+        compare(job);
+        return BLOSC2_OK;
+    }
+    if (has_own_postscript(&job->view, job->postscript) &&
+        b2_postscript_check(&job->view, job->postscript) == BLOSC2_OK) {
+        job->verdict.verified = job->view.block_count;
+        return BLOSC2_OK;
+    }
+    return decode(job);
+}
+
+/* Blocks of a chunk that cannot be looked into. */
+static int64_t expected_blocks(const blosc2_schunk *schunk, int64_t chunk)
+{
+    if (schunk->chunk_bytes <= 0 || schunk->block_bytes <= 0) return 1;
+    int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
+    return nbytes / schunk->block_bytes + (nbytes % schunk->block_bytes != 0);
+}
+
+static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
+{
+    int status =
+        b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
+    if (status == BLOSC2_E_CORRUPT) {
+        job->view = (blosc2_view){0};
+        condemn(job, -1, expected_blocks(schunk, job->chunk));
+        status = BLOSC2_OK;
+    } else if (status == BLOSC2_E_UNSUPPORTED) {
+        job->verdict.unverified = expected_blocks(schunk, job->chunk);
+        status = BLOSC2_OK;
+    } else if (status == BLOSC2_OK) {
+        status = check_stored(schunk, job);
+    }
+    if (status == BLOSC2_OK && job->verdict.bad && schunk->store->ops->check(schunk->store) < 0)
+        return BLOSC2_E_CHANGED;
+    return status < 0 ? blosc2_schunk_fail_within(schunk, job->chunk, status) : BLOSC2_OK;
+}
+
+/* Chunks that the index alone knows, whose checksum was compared when the frame was opened. */
+static void skip_specials(const blosc2_schunk *schunk, int64_t *next, blosc2_verdict *verdict)
+{
+    enum { MOST = 1 << 16 }; /* at once: the caller may want to stop */
+    int64_t start = *next, stop = schunk->index.count, blocks;
+    if (schunk->index.entries) {
+        stop = b2_min_i64(stop, start + MOST);
+        while (*next < stop && schunk->index.entries[*next] < 0) (*next)++;
+    } else if (schunk->index.uniform < 0) {
+        *next = stop;
+    }
+    if (*next == start) return;
+    blocks = (*next - start - 1) * expected_blocks(schunk, start) + expected_blocks(schunk, *next - 1);
+    if (schunk->seal == BLOSC2_SEAL_NONE)
+        verdict->unverified += blocks;
+    else
+        verdict->verified += blocks;
+}
+
+int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
+                         blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict)
+{
+    if (*next < 0 || *next > schunk->index.count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)*next,
+                           (long long)schunk->index.count);
+    skip_specials(schunk, next, verdict);
+    if (*next == schunk->index.count || b2_index_get(&schunk->index, *next) < 0) return BLOSC2_OK;
+    verify_job job = {.chunk = *next, .workspace = workspace, .bad = bad, .context = context};
+    int status = check_chunk(schunk, &job);
+    if (status < 0) return status;
+    verdict->verified += job.verdict.verified;
+    verdict->unverified += job.verdict.unverified;
+    verdict->bad += job.verdict.bad;
+    (*next)++;
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static void ignore_bad(void *context, const blosc2_bad *bad)
+{
+    (void)context;
+    (void)bad;
+}
+
+/* Store a chunk anew, with its postscript. The view may lie where the store writes to. */
+static int store_again(blosc2_schunk *schunk, int64_t chunk, const blosc2_view *view, b2_buffer *copy)
+{
+    int status = b2_buffer_reserve(copy, (size_t)view->cbytes);
+    if (status < 0) return status;
+    memcpy(copy->bytes, view->bytes, (size_t)view->cbytes);
+    return blosc2_schunk_set_chunk(schunk, chunk, copy->bytes, view->cbytes);
+}
+
+static int adopt_chunk(blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace, b2_buffer *copy)
+{
+    verify_job job = {.chunk = chunk, .workspace = workspace, .bad = ignore_bad};
+    if (b2_index_get(&schunk->index, chunk) < 0) return BLOSC2_OK;
+    int status = check_chunk(schunk, &job);
+    if (status == BLOSC2_OK && job.verdict.bad) return b2_schunk_blame(schunk, chunk, BLOSC2_E_CORRUPT);
+    if (status < 0 || !job.verdict.unverified) return status;
+    status = b2_schunk_view_unverified(schunk, chunk, workspace, &job.view, &job.postscript);
+    return status < 0 ? status : store_again(schunk, chunk, &job.view, copy);
+}
+
+static int adopt_all(blosc2_schunk *schunk, blosc2_workspace *workspace, b2_buffer *copy,
+                     blosc2_progress_fn *progress, void *context)
+{
+    int status = BLOSC2_OK;
+    int64_t count = schunk->index.count;
+    bool stored = schunk->index.entries != NULL || schunk->index.uniform >= 0;
+    for (int64_t i = 0; i < count && stored && status == BLOSC2_OK; i++) {
+        status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = adopt_chunk(schunk, i, workspace, copy);
+        if (status == BLOSC2_OK && progress) status = progress(context, i + 1, count);
+    }
+    return status;
+}
+
+int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, void *context)
+{
+    if (!schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: no change was begun");
+    if (schunk->home == BLOSC2_HOME_MEMORY)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "adopt: chunks in memory have no checksums");
+    if (schunk->seal == BLOSC2_SEAL_WHOLE) return BLOSC2_OK;
+    blosc2_workspace *workspace;
+    b2_buffer copy = {0};
+    int status = blosc2_workspace_create(&workspace);
+    if (status < 0) return status;
+    if (schunk->seal == BLOSC2_SEAL_NONE) schunk->seal = BLOSC2_SEAL_BROKEN; /* what is put has postscripts */
+    status = adopt_all(schunk, workspace, &copy, progress, context);
+    b2_buffer_free(&copy);
+    blosc2_workspace_free(workspace);
+    if (status < 0) return status;
+    schunk->seal = BLOSC2_SEAL_WHOLE;
+    schunk->verifies = schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    schunk->tail_changed = true;
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ after opening */
+
+/* True if behind a stored chunk lies a postscript of any chunk. */
+static bool has_postscript(const blosc2_schunk *schunk, int64_t location, b2_buffer *buffer)
+{
+    uint8_t header[B2_HEADER_EXTENDED];
+    const b2_store_ops *ops = schunk->store->ops;
+    blosc2_view view;
+    int64_t room;
+    if (ops->room(schunk->store, location, &room) < 0 || room < (int64_t)sizeof header) return false;
+    if (ops->read(schunk->store, location, 0, header, sizeof header) < 0) return false;
+    if (b2_header_parse(header, sizeof header, room, &view) < 0) return false;
+    int64_t rest = room - view.cbytes;
+    uint8_t start[B2_POSTSCRIPT_MIN];
+    if (rest < B2_POSTSCRIPT_MIN) return false;
+    if (ops->read(schunk->store, location, view.cbytes, start, sizeof start) < 0) return false;
+    int64_t bytes = b2_postscript_stated_bytes(start);
+    if (bytes == 0 || bytes > rest || b2_buffer_reserve(buffer, (size_t)bytes) < 0) return false;
+    if (ops->read(schunk->store, location, view.cbytes, buffer->bytes, (size_t)bytes) < 0) return false;
+    return b2_postscript_is_intact(buffer->bytes, (size_t)bytes);
+}
+
+/* Look behind stored chunks at first, last, and between. */
+static bool find_postscript(const blosc2_schunk *schunk)
+{
+    enum { PROBES = 4 };
+    const b2_index *index = &schunk->index;
+    int64_t count = index->entries ? index->count : b2_min_i64(index->count, 1), seen = -1;
+    b2_buffer buffer = {0};
+    bool found = false;
+    for (int i = 0; i < PROBES && count > 0 && !found; i++) {
+        int64_t chunk = b2_max_i64((count - 1) * i / (PROBES - 1), seen + 1);
+        while (chunk < count && b2_index_get(index, chunk) < 0) chunk++;
+        if (chunk == count) break;
+        found = has_postscript(schunk, b2_index_get(index, chunk), &buffer);
+        seen = chunk;
+    }
+    b2_buffer_free(&buffer);
+    return found;
+}
+
+void b2_schunk_probe(blosc2_schunk *schunk)
+{
+    bool remote = schunk->own_io && schunk->mode == BLOSC2_READ; /* a request costs more than it is worth */
+    bool on = schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    if (schunk->seal == BLOSC2_SEAL_NONE && on && !remote && find_postscript(schunk))
+        schunk->seal = BLOSC2_SEAL_BROKEN;
+}
