@@ -21,6 +21,12 @@
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 
+/*
+ * A chunk that may take up to this much has all its room from the beginning: memory is taken when it is
+ * touched, and a chunk that grows would be there twice while it is moved.
+ */
+enum { RESERVED_BYTES_MAX = 64 << 20 };
+
 int blosc2_builder_create(const blosc2_cparams *cparams, blosc2_builder **out)
 {
     int status = blosc2_cparams_check(cparams);
@@ -63,12 +69,19 @@ int32_t b2_builder_stream_count(const blosc2_builder *builder, int32_t bytes)
     return builder->split && bytes == builder->block_bytes ? builder->pipeline.item_bytes : 1;
 }
 
+static int64_t block_bound(const blosc2_builder *builder)
+{
+    return b2_streams_bound(builder->block_bytes, b2_builder_stream_count(builder, builder->block_bytes));
+}
+
 /* Starts an empty table of block starts; 0 marks a block that is not in yet. */
 int b2_builder_start_streams(blosc2_builder *builder)
 {
     builder->way = BUILD_STREAMS;
     builder->used = B2_HEADER_EXTENDED + 4 * (int64_t)builder->block_count;
-    int status = b2_buffer_reserve(&builder->chunk, (size_t)builder->used);
+    int64_t most = builder->nbytes + BLOSC2_CHUNK_OVERHEAD + block_bound(builder);
+    if (most > RESERVED_BYTES_MAX) most = builder->used;
+    int status = b2_buffer_reserve(&builder->chunk, (size_t)b2_max_i64(builder->used, most));
     if (status == BLOSC2_OK) memset(builder->chunk.bytes, 0, (size_t)builder->used);
     return status;
 }
@@ -142,7 +155,8 @@ void b2_builder_write_streams_header(const blosc2_builder *builder)
     unsigned flags = (unsigned)b2_codec_format(builder->cparams.codec) << B2_FLAG_FORMAT_SHIFT;
     if (!builder->split) flags |= B2_FLAG_NOT_SPLIT;
     if (b2_pipeline_has_delta(&builder->pipeline)) flags |= B2_FLAG_DELTA;
-    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0, (int32_t)builder->used);
+    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0,
+                            (int32_t)builder->used);
 }
 
 /* STREAMS to COPY: decode what is there into a raw chunk. */
@@ -197,14 +211,15 @@ static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, 
     builder->used += bytes;
     builder->blocks_in++;
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
-    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block))) builder->all_zeros = false;
+    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block)))
+        builder->all_zeros = false;
     if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
         return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
 int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
-                        blosc2_workspace *workspace)
+                            blosc2_workspace *workspace)
 {
     int32_t bytes = b2_builder_block_nbytes(builder, block);
     int32_t streams = b2_builder_stream_count(builder, bytes);
@@ -217,7 +232,7 @@ int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_
 }
 
 const uint8_t *b2_builder_filter(const blosc2_builder *builder, const uint8_t *data, int32_t bytes,
-                             const uint8_t *reference, blosc2_workspace *workspace, int *status)
+                                 const uint8_t *reference, blosc2_workspace *workspace, int *status)
 {
     *status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (*status == BLOSC2_OK) *status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
