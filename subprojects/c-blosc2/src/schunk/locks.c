@@ -16,8 +16,8 @@
 #include "threads/os.h"
 
 /*
- * The lock file: 8 bytes that are the format's, its counter, and behind what the format has, text that says who
- * has the lock. Others neither read that nor write there.
+ * The lock file: 8 bytes that are the format's, its counter, and behind what the format has, text that says
+ * who has the lock. Others neither read that nor write there.
  */
 enum { COUNTER_AT = 8, HOLDER_AT = 16, HOLDER_BYTES = 112 };
 static const char HOLDER_FORMAT[] = "caterva pid %lld since %lld host %s\n";
@@ -173,7 +173,8 @@ static void describe_holder(const blosc2_schunk *schunk, const char *path, char 
     if (io->open(io->context, path, B2_OPEN_READ, &file) < 0) return;
     int status = io->read(io->context, file, text, HOLDER_BYTES, HOLDER_AT);
     io->close(io->context, file);
-    if (status < 0 || sscanf(text, "caterva pid %lld since %lld host %63s", &process, &since, host) < 2) return;
+    if (status < 0 || sscanf(text, "caterva pid %lld since %lld host %63s", &process, &since, host) < 2)
+        return;
     b2_io_host(here);
     bool is_here = strcmp(host, here) == 0;
     if (is_here && !b2_io_process_lives(process)) return; /* it left its name, and has not the lock */
@@ -191,8 +192,9 @@ static int fail_locked(const blosc2_schunk *schunk, const char *path)
     char holder[256];
     describe_holder(schunk, path, holder, sizeof holder);
     return blosc2_fail_io(BLOSC2_E_LOCKED, EAGAIN, schunk->path,
-                          "%s is locked by %s (lock_timeout %" PRId32 ".%03" PRId32 " s is over)", schunk->path,
-                          holder, schunk->safety.lock_timeout_ms / 1000, schunk->safety.lock_timeout_ms % 1000);
+                          "%s is locked by %s (lock_timeout %" PRId32 ".%03" PRId32 " s is over)",
+                          schunk->path, holder, schunk->safety.lock_timeout_ms / 1000,
+                          schunk->safety.lock_timeout_ms % 1000);
 }
 
 /* Try until it works, or time is over. */
@@ -253,7 +255,8 @@ void b2_locks_watch(blosc2_schunk *schunk)
     if (!locks(schunk)) return;
     const b2_io *io = schunk->io;
     if (!schunk->locks.held) schunk->locks.generation = find_generation(schunk);
-    /* A new one, and not the old one moved: a forked child may have that too, and still read what it tells. */
+    /* A new one, and not the old one moved: a forked child may have that too, and still read what it tells.
+     */
     b2_file *before = schunk->locks.snapshot;
     b2_failure failure;
     b2_failure_save(&failure); /* others then take it that somebody may read anything */
@@ -293,7 +296,8 @@ void b2_locks_leave(blosc2_schunk *schunk)
     b2_held_lock *lock = schunk->locks.held;
     if (!lock) return;
     schunk->locks.held = NULL;
-    if (lock->process == b2_process_id()) { /* else the lock is the parent's, from whom this child was forked */
+    if (lock->process ==
+        b2_process_id()) { /* else the lock is the parent's, from whom this child was forked */
         name_holder(schunk, lock->file, OWNER_NOBODY);
         list_remove(lock);
     }

@@ -45,7 +45,7 @@ static int reload(blosc2_schunk *schunk)
     blosc2_workspace *workspace = fresh->workspace;
     status = check_kind(schunk, fresh);
     if (status == BLOSC2_OK) {
-        if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_store_sparse_inherit(fresh->store, schunk->store);
+        fresh->store->ops->inherit(fresh->store, schunk->store);
         exchange(schunk, fresh);
         fresh->path = path;
         fresh->workspace = workspace;

@@ -2,8 +2,8 @@
  * A sparse frame: a directory with one file for each chunk (docs/format/frame-format.md 7).
  *
  * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old
- * files go, or, while somebody reads an older commit, are left for a later change to sweep away. A new directory is filled under a temporary name, and renamed. File names are made from checked
- * numbers alone.
+ * files go, or, while somebody reads an older commit, are left for a later change to sweep away. A new
+ * directory is filled under a temporary name, and renamed. File names are made from checked numbers alone.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -142,7 +142,8 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
     return BLOSC2_OK;
 }
 
-/* Files that were put since the last commit have the numbers from `committed_next` on: no reader knows them. */
+/* Files that were put since the last commit have the numbers from `committed_next` on: no reader knows them.
+ */
 static void sparse_drop(b2_store *base, int64_t location)
 {
     sparse_store *store = (sparse_store *)base;
@@ -436,11 +437,15 @@ void b2_store_sparse_sweep(b2_store *base, const b2_index *index)
     b2_failure_restore(&failure);
 }
 
-void b2_store_sparse_inherit(b2_store *base, const b2_store *old)
+static void sparse_inherit(b2_store *base, const b2_store *old)
 {
     sparse_store *store = (sparse_store *)base;
     const sparse_store *before = (const sparse_store *)old;
     store->has_left_overs = before->has_left_overs;
+    store->is_unsynced = before->is_unsynced;
+    store->has_new_name = before->has_new_name;
+    store->poisoned = before->poisoned;
+    store->synced_next = b2_min_i64(store->synced_next, before->synced_next);
     if (store->next < before->next) store->next = store->committed_next = before->next;
 }
 
@@ -465,6 +470,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .prepare = sparse_prepare,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .inherit = sparse_inherit,
         .flush = sparse_flush,
         .can_trim = sparse_can_trim,
         .trim = sparse_trim,

@@ -40,11 +40,9 @@ static void compare(verify_job *job)
 {
     const blosc2_view *view = &job->view;
     int status = BLOSC2_OK;
-    if (!job->postscript)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (!job->postscript) status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
     if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
-    if (status == BLOSC2_OK &&
-        !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
+    if (status == BLOSC2_OK && !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
         status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
     if (status < 0) {
         condemn(job, -1, view->block_count);
@@ -105,8 +103,7 @@ static int64_t expected_blocks(const blosc2_schunk *schunk, int64_t chunk)
 
 static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
 {
-    int status =
-        b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
+    int status = b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
     if (status == BLOSC2_E_CORRUPT) {
         job->view = (blosc2_view){0};
         condemn(job, -1, expected_blocks(schunk, job->chunk));
