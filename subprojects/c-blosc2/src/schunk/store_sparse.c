@@ -27,7 +27,6 @@ typedef struct sparse_store {
     char *directory; /* where the files are: the temporary name before the first commit, else `path` */
     bool is_new;
     int64_t next;           /* number for the next chunk file */
-    int64_t committed_next; /* `next` at the last commit */
     int64_t synced_next;    /* files from here on may not be on the medium */
     bool is_unsynced;       /* nor may the index */
     bool has_new_name;      /* nor the directory's name */
@@ -336,14 +335,13 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
     if (status == BLOSC2_OK && syncs) status = sync_names(store);
-    if (status == BLOSC2_OK) store->committed_next = store->next;
     return status;
 }
 
+/* Numbers are not used again: a file that could not be removed may have one. */
 static void sparse_rollback(b2_store *base)
 {
-    sparse_store *store = (sparse_store *)base;
-    store->next = store->committed_next;
+    base->is_changing = false;
 }
 
 static int64_t sparse_section_bytes(b2_store *store)
@@ -446,7 +444,7 @@ static void sparse_inherit(b2_store *base, const b2_store *old)
     store->has_new_name = before->has_new_name;
     store->poisoned = before->poisoned;
     store->synced_next = b2_min_i64(store->synced_next, before->synced_next);
-    if (store->next < before->next) store->next = store->committed_next = before->next;
+    if (store->next < before->next) store->next = before->next;
 }
 
 static void sparse_free(b2_store *base)
@@ -516,7 +514,7 @@ int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_
     int status = make_store(io, path, &store);
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
-    store->next = store->committed_next = store->synced_next = opened->highest + 1;
+    store->next = store->synced_next = opened->highest + 1;
     store->has_left_overs = true;
     store->identity = opened->identity;
     store->durability = opened->safety.durability;
