@@ -206,6 +206,8 @@ static int wait_for_lock(const blosc2_schunk *schunk, const char *path, b2_file 
     for (;;) {
         int status = io->lock(io->context, path, file);
         if (status != BLOSC2_E_LOCKED) return status;
+        status = blosc2_check_interrupt();
+        if (status < 0) return status;
         int64_t left = limit - (b2_io_milliseconds() - start);
         if (left <= 0) return fail_locked(schunk, path);
         b2_io_sleep((int)b2_min_i64(milliseconds, left));
@@ -296,8 +298,7 @@ void b2_locks_leave(blosc2_schunk *schunk)
     b2_held_lock *lock = schunk->locks.held;
     if (!lock) return;
     schunk->locks.held = NULL;
-    if (lock->process ==
-        b2_process_id()) { /* else the lock is the parent's, from whom this child was forked */
+    if (lock->process == b2_process_id()) { /* or this is a child, and the lock its parent's */
         name_holder(schunk, lock->file, OWNER_NOBODY);
         list_remove(lock);
     }
