@@ -14,6 +14,9 @@ from support import assert_same_bytes, home_arguments, reference_array, sample, 
 import caterva as cat
 from caterva import growth
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 HOMES = ["memory", "memframe", "file", "directory"]
 
 
