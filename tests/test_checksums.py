@@ -187,17 +187,19 @@ def openers(path):
 @pytest.mark.parametrize("home", HOMES)
 def test_no_flipped_byte_is_returned_as_data(data, path, home, keywords):
     expected = np.asarray(make(data, path, home, **keywords))
+    if home == "file":  # without dead bytes
+        path.write_bytes(cat.open(path).to_bytes())
     counts = dict.fromkeys(["refused", "warned", "right"], 0)
     step = itertools.cycle([1, 2, 4, 8, 16, 32, 64, 128, 255])
     for file in files_of(path):
         before = file.read_bytes()
-        for position in range(0, len(before), 2 if home == "file" else 5):
+        for position in range(0, len(before), 3):
             flip(file, position, next(step))
             for open_array in openers(path):
                 counts[outcome(open_array, expected)] += 1
             file.write_bytes(before)
     assert counts["refused"] > 10 * counts["warned"] > 0
-    assert counts["refused"] > 5 * counts["right"], "right: the postscripts' own CRCs, and dead bytes"
+    assert counts["refused"] > 15 * counts["right"], "right: of the postscripts' own CRCs"
 
 
 @pytest.mark.parametrize("home", HOMES)
