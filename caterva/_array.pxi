@@ -9,6 +9,8 @@ cdef int read_source(void *context, void *out, size_t count, int64_t position) n
         memcpy(out, PyBytes_AsString(bytes(data)), count)
         return 0
     except BaseException as error:
+        if not isinstance(error, Exception) and is_main_thread():
+            return keep_interruption(error)
         message = f"{type(error).__name__}: {error}".encode()
         blosc2_fail(BLOSC2_E_IO, "source: %s", <const char *>message)
         return BLOSC2_E_IO
@@ -37,6 +39,8 @@ cdef class Owner:
 
     cdef caterva_array *array
     cdef object source
+    cdef int64_t offset, max_bytes  # how it was opened: after a fork it may have to be opened again
+    cdef bint is_mapped
 
     def __dealloc__(self):
         cdef caterva_array *array = self.array
@@ -59,6 +63,10 @@ cdef class ArrayHandle:
         cdef Owner owner = self.owner
         if owner is None:
             raise ValueError("the array is closed")
+        if handling:
+            refuse_in_handler()
+        if caterva_array_is_lost(owner.array):
+            owner = self.owner = reopen(owner)
         return owner
 
     # ------------------------------------------------------------ making
@@ -122,10 +130,20 @@ cdef class ArrayHandle:
         return open_origin(&origin, read)
 
     def close(self):
-        """Release the array once calls in other threads are over; a change that was begun is rolled back."""
+        """Release the array once calls in other threads are over, and bring what is committed to the medium; a
+        change that was begun is rolled back."""
         cdef Owner owner = None
+        cdef int status
+        if handling:
+            refuse_in_handler()
         with cython.critical_section(self):
             owner, self.owner = self.owner, owner
+        if owner is None or blosc2_schunk_read_only(owner.schunk()) or caterva_array_is_lost(owner.array):
+            return
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        if status != BLOSC2_E_ARGUMENT:  # a change is open
+            check(status)
 
     # ------------------------------------------------------------ properties
 
@@ -177,6 +195,12 @@ cdef class ArrayHandle:
     def read_only(self):
         cdef Owner owner = self.own()
         return bool(blosc2_schunk_read_only(owner.schunk()))
+
+    @property
+    def recovery(self):
+        """1: the header was damaged, and completed; 2: an older state was opened instead; else 0."""
+        cdef Owner owner = self.own()
+        return <int>blosc2_schunk_recovery(owner.schunk())
 
     @property
     def safety(self):
@@ -314,6 +338,22 @@ cdef class ArrayHandle:
         with nogil:
             caterva_array_rollback(owner.array)
 
+    def flush(self):
+        """Bring what is committed to the medium."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_flush(owner.array)
+        check(status)
+
+    def compact(self):
+        """Rewrite the file without its dead space."""
+        cdef Owner owner = self.own()
+        cdef int status
+        with nogil:
+            status = caterva_array_compact(owner.array)
+        check(status)
+
     def squeeze(self):
         """Drop the axes of length 1, in place."""
         cdef Owner owner = self.own()
@@ -372,16 +412,30 @@ cdef class ArrayHandle:
             status = caterva_array_resize(owner.array, extents)
         check(status)
 
-    def edit(self, shape, int axis, steps, values):
-        """Make the steps (kind, start, count, source) along an axis of an array of `shape`: one change, or a
-        part of one. `values` (a buffer, or None) are as long as the array on the other axes."""
+    def edit(self, plan):
+        """Make the steps (kind, start, count, source) of an edit along an axis: one change, or a part of one.
+
+        ``plan(shape, chunks)`` gives axis, steps, and values (a buffer, or None) that are as long as the array
+        on the other axes. It is called when nobody else can change the array, and must not use it.
+        """
         cdef Owner owner = self.own()
-        cdef Edit edit = Edit(shape, axis, steps, values, self.itemsize)
+        cdef Plan planner = Plan(plan)
         cdef int status
         with nogil:
-            status = caterva_array_edit(owner.array, edit.shape, edit.axis, edit.steps, edit.step_count,
-                                        edit.values, edit.strides)
+            status = caterva_array_plan_edit(owner.array, call_plan, <void *>planner)
+        if planner.error is not None:
+            raise planner.error
         check(status)
+
+    def refresh(self):
+        """Have what others have committed; whether anything was written."""
+        cdef Owner owner = self.own()
+        cdef bint changed = False
+        cdef int status
+        with nogil:
+            status = caterva_array_refresh(owner.array, &changed)
+        check(status)
+        return bool(changed)
 
     # ------------------------------------------------------------ bytes and metalayers
 
@@ -436,14 +490,61 @@ cdef class ArrayHandle:
         check(status)
 
 
-cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
+    def change_layer(self, str name, change):
+        """Replace the content of a variable-length metalayer by ``change(content)``; None if there is none.
+
+        It is called when nobody else can change the array, and must not use it.
+        """
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef const char *c_name = encoded
+        cdef ContentChange changer = ContentChange(change)
+        cdef int status
+        with nogil:
+            status = caterva_array_change_layer(owner.array, c_name, call_change, <void *>changer)
+        if changer.error is not None:
+            raise changer.error
+        check(status)
+
+
+cdef Owner open_owner(const blosc2_origin *origin, source):
     cdef Owner owner = Owner()
     cdef int status
     owner.source = source
+    owner.offset = origin.offset
+    owner.max_bytes = origin.max_bytes
+    owner.is_mapped = origin.mode == BLOSC2_READ_MAPPED
     with nogil:
         status = caterva_array_open_origin(origin, &owner.array)
     check(status)
-    return wrap(owner)
+    return owner
+
+
+cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
+    return wrap(open_owner(origin, source))
+
+
+cdef Owner reopen(Owner lost):
+    """A child has inherited an array that a thread of its parent was changing: as its file has it."""
+    cdef blosc2_origin origin
+    cdef const blosc2_schunk *schunk = lost.schunk()
+    cdef const char *path = blosc2_schunk_path(schunk)
+    if path[0] == 0:
+        raise errors.CatervaError("another thread was changing this array in memory when this process was "
+                                  "forked: its state is unknown here")
+    memset(&origin, 0, sizeof(origin))
+    origin.path = path
+    origin.offset = lost.offset
+    origin.max_bytes = lost.max_bytes
+    origin.safety = blosc2_schunk_safety(schunk)[0]
+    if lost.is_mapped:
+        origin.mode = BLOSC2_READ_MAPPED
+    else:
+        origin.mode = BLOSC2_READ if blosc2_schunk_read_only(schunk) else BLOSC2_UPDATE
+    cdef Owner owner = open_owner(&origin, None)
+    caterva_array_set_threads(owner.array, caterva_array_threads(lost.array))
+    caterva_array_set_cache_bytes(owner.array, caterva_array_cache_bytes(lost.array))
+    return owner
 
 
 cdef ArrayHandle wrap(Owner owner):

@@ -9,7 +9,7 @@ cdef extern from "blosc2.h":
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
         BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
-        BLOSC2_E_LIMIT
+        BLOSC2_E_INTERRUPTED, BLOSC2_E_LIMIT, BLOSC2_E_LOCKED
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -21,9 +21,11 @@ cdef extern from "blosc2.h":
     bint blosc2_kernels_can_run(const char *name) noexcept nogil
     const char *blosc2_compiler() noexcept nogil
     int blosc2_init() noexcept nogil
+    ctypedef int blosc2_interrupt_fn(void *context) noexcept nogil
+    void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context) noexcept nogil
 
     ctypedef enum blosc2_home: pass
-    ctypedef enum blosc2_mode: pass
+    ctypedef enum blosc2_mode: BLOSC2_READ, BLOSC2_UPDATE, BLOSC2_READ_MAPPED
     ctypedef enum blosc2_layer_kind: pass
     ctypedef struct blosc2_cparams:
         int32_t item_bytes
@@ -81,6 +83,8 @@ cdef extern from "blosc2.h":
     bint blosc2_schunk_read_only(const blosc2_schunk *schunk) noexcept nogil
     const char *blosc2_schunk_path(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
+    ctypedef enum blosc2_recovery: pass
+    blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk) noexcept nogil
     blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
@@ -126,6 +130,7 @@ cdef extern from "caterva.h":
     int caterva_array_create(const caterva_options *options, caterva_array **out) noexcept nogil
     int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out) noexcept nogil
     void caterva_array_free(caterva_array *array) noexcept nogil
+    bint caterva_array_is_lost(const caterva_array *array) noexcept nogil
     void caterva_array_get_geometry(caterva_array *array, caterva_geometry *out) noexcept nogil
     const char *caterva_array_dtype(const caterva_array *array) noexcept nogil
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
@@ -146,11 +151,21 @@ cdef extern from "caterva.h":
     ctypedef struct caterva_step:
         caterva_step_kind kind
         int64_t start, count, source
-    int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis, const caterva_step *steps,
-                           int64_t step_count, const void *values, const int64_t *strides) noexcept nogil
+    ctypedef struct caterva_edit:
+        int axis
+        const caterva_step *steps
+        int64_t step_count
+        const void *values
+        const int64_t *strides
+    ctypedef int caterva_plan_fn(void *context, const caterva_geometry *geometry,
+                                 caterva_edit *out) noexcept nogil
+    int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context) noexcept nogil
+    int caterva_array_refresh(caterva_array *array, bint *changed) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
+    int caterva_array_flush(caterva_array *array) noexcept nogil
+    int caterva_array_compact(caterva_array *array) noexcept nogil
     ctypedef struct caterva_name:
         char text[32]
     int caterva_array_layer_names(caterva_array *array, blosc2_layer_kind kind, caterva_name **names,
@@ -166,3 +181,7 @@ cdef extern from "caterva.h":
                             void *context) noexcept nogil
     int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil
     int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes) noexcept nogil
+    ctypedef int caterva_content_fn(void *context, const uint8_t *content, int32_t content_bytes,
+                                    blosc2_metalayer *out) noexcept nogil
+    int caterva_array_change_layer(caterva_array *array, const char *name, caterva_content_fn *content_of,
+                                   void *context) noexcept nogil

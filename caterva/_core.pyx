@@ -37,6 +37,7 @@ EXCEPTIONS = {
     BLOSC2_E_READ_ONLY: errors.StorageError,
     BLOSC2_E_CHANGED: errors.FileChangedError,
     BLOSC2_E_LIMIT: errors.LimitError,
+    BLOSC2_E_LOCKED: errors.LockedError,
 }
 
 # The built-in that Python has for an errno, to ours that is one too.
@@ -62,13 +63,17 @@ cdef object exception_of(int status):
 
 
 cdef int check(int status) except -1:
-    """Raise the Python exception of a negative status."""
+    """Raise the Python exception of a negative status, or of a signal that came meanwhile."""
+    if interruption is not None and is_main_thread():
+        raise take_interruption()
     if status < 0:
         raise exception_of(status)
     return 0
 
 
+include "_signals.pxi"
 check(blosc2_init())
+blosc2_set_interrupt(ask_python, NULL)
 
 
 # ---------------------------------------------------------------- what is built in: build.py

@@ -7,6 +7,7 @@ __all__ = [
     "FileChangedError",
     "LimitError",
     "LockedError",
+    "RecoveredWarning",
     "StorageError",
     "StorageIsADirectoryError",
     "StorageNotADirectoryError",
@@ -62,3 +63,7 @@ class FileChangedError(StorageError):
 
 class UnverifiedWarning(UserWarning):
     """Another library has changed an array, so that its checksums do not cover it any more."""
+
+
+class RecoveredWarning(UserWarning):
+    """A file's last changes were lost with the system; what was opened is the state before them."""

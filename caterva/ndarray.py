@@ -15,6 +15,7 @@ from caterva import _core, handles
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
+from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
 from caterva.growing import Growing
 from caterva.indexing import Selection, select, whole
@@ -33,7 +34,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, Verifying, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -57,6 +58,8 @@ class NDArray(_core.ArrayBase, Growing, Verifying, metaclass=ABCMeta):
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
+        # Where it is, whatever becomes of the working directory: for who unpickles it.
+        self._absolute = os.path.abspath(handle.path) if handle.path else None
 
     # ---------------------------------------------------------------- what it is
 
@@ -366,16 +369,40 @@ class NDArray(_core.ArrayBase, Growing, Verifying, metaclass=ABCMeta):
 
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
-        if self.urlpath is None:
+        if self._absolute is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        place = (os.path.abspath(self.urlpath), mode, *self._place)
+        place = (self._absolute, mode, *self._place)
         return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle
 
+    def refresh(self) -> bool:
+        """Have what others have committed since the array was opened, changed or refreshed here.
+
+        An array in a file or directory is a snapshot: other processes' changes show, whole, after this, and
+        when the array is changed here. The shape may become another one.
+
+        Returns
+        -------
+        bool
+            Whether anything was written by others.
+
+        Raises
+        ------
+        FileChangedError
+            If the file or directory is gone, or is an array of other items or another number of axes by now.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> caterva.zeros((4,), 1, chunks=(2,)).refresh()
+        False
+        """
+        return self._handle.refresh()
+
     def close(self) -> None:
-        """Release memory and files. The array cannot be used any more."""
+        """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
         self._handle.close()
 
     def __enter__(self) -> NDArray:
@@ -413,5 +440,6 @@ def _open(
     array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
+    warn_if_recovered(array._handle)
     warn_if_unverified(array._handle)
     return _keeping(array, keeps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -166,6 +168,22 @@ class PlainArray(np.ndarray):
     def fill(self, value: Any) -> None:
         """Set all items to a value."""
         self[...] = value
+
+    def flush(self) -> None:
+        """Do nothing: there is no file."""
+
+    def compact(self) -> None:
+        """Do nothing: there is no dead space."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[PlainArray]:
+        """Undo what a ``with`` block does to the items if it ends with an exception."""
+        before = self._base.copy()
+        try:
+            yield self
+        except BaseException:
+            self._base[...] = before
+            raise
 
     def close(self) -> None:
         """Do nothing: there is no file. For code that serves both kinds of arrays."""

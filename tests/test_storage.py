@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import refdecode
 import refsums
-from support import home_arguments, parse_frame, reference_array, sample, snapshot
+from support import home_arguments, neighbours, parse_frame, reference_array, sample, snapshot
 
 import caterva as cat
 
@@ -293,9 +293,9 @@ def test_a_handle_opened_before_another_wrote_reads_one_state_whole(home, data, 
 
 
 @pytest.mark.parametrize("home", ["file", "directory"])
-def test_a_writer_notices_another_and_destroys_nothing(home, data, path):
+def test_a_writer_that_locks_nothing_notices_another_and_destroys_nothing(home, data, path):
     make(data, path, home)
-    first, second = cat.open(str(path)), cat.open(str(path))
+    first, second = cat.open(str(path)), cat.open(str(path), locking=False)
     first[0, :] = 1
     for change in (lambda: second.__setitem__((1, slice(None)), 2), lambda: second.vlmeta.update(a=b"b")):
         with pytest.raises(cat.FileChangedError, match=path.name):
@@ -316,9 +316,15 @@ def test_a_writer_notices_that_its_file_was_replaced(home, data, path):
     cat.remove(str(path))
     with pytest.raises(cat.FileChangedError):
         array[0, 0] = 1
-    make(data, path, home)
+    assert list(path.parent.iterdir()) == []
+    make(data[0], path, home)
     with pytest.raises(cat.FileChangedError):
         array[0, 0] = 1
+    cat.remove(str(path))
+    make(data.view("<f4"), path, home)
+    with pytest.raises(cat.FileChangedError):
+        array[0, 0] = 1
+    assert cat.open(str(path)).to_buffer() == data.tobytes()
     assert cat.open(str(path)).to_buffer() == data.tobytes()
 
 
@@ -416,4 +422,4 @@ def test_on_a_full_disk_the_array_stays_as_it_was(home, path):
     run = [sys.executable, "-P", "-c", FULL_DISK, str(path), home]
     done = subprocess.run(run, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert neighbours(path) == [path.name]

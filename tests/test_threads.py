@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from stress import threads as stress
 
 import caterva as cat
 from caterva import _core
@@ -223,3 +224,12 @@ def test_a_source_that_fails_says_why(nthreads, data, tmp_path):
         _core.ArrayHandle.open_source(lambda position, nbytes: b"", len(frame))
     with pytest.raises(cat.CorruptDataError):
         _core.ArrayHandle.open_source(lambda position, nbytes: bytes(nbytes), len(frame))
+
+
+def test_eight_threads_read_one_handle_right(home):
+    assert stress.eight_readers(home, seconds=0.5) >= 8
+
+
+def test_seven_readers_see_whole_writes_in_their_order(home):
+    reads, writes = stress.seven_readers_and_a_writer(home, seconds=1)
+    assert reads >= 7 and writes >= 1

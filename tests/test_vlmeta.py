@@ -139,6 +139,10 @@ def test_a_change_is_one_commit(change, path, monkeypatch):
             calls.append(layers)
             handle.set_layers(kind, layers)
 
+        def change_layer(self, name, change):
+            calls.append(name)
+            handle.change_layer(name, change)
+
     handle = array._handle
     monkeypatch.setattr(array, "_handle", Counting())
     COUNTED[change](array)

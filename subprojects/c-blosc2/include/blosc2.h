@@ -41,17 +41,19 @@ extern "C" {
 
 typedef enum blosc2_status {
     BLOSC2_OK = 0,
-    BLOSC2_E_ARGUMENT = -1,    /**< a parameter is out of its range */
-    BLOSC2_E_CORRUPT = -2,     /**< bytes that do not follow the format */
-    BLOSC2_E_UNSUPPORTED = -3, /**< follows the format, but uses a part that is not built in */
-    BLOSC2_E_CODEC = -4,       /**< a codec library refused to work */
-    BLOSC2_E_IO = -5,          /**< the system refused: see blosc2_last_os_error() */
-    BLOSC2_E_MEMORY = -6,      /**< an allocation failed */
-    BLOSC2_E_EXISTS = -7,      /**< the path to create is taken */
-    BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
-    BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
-    BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
-    BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
+    BLOSC2_E_ARGUMENT = -1,     /**< a parameter is out of its range */
+    BLOSC2_E_CORRUPT = -2,      /**< bytes that do not follow the format */
+    BLOSC2_E_UNSUPPORTED = -3,  /**< follows the format, but uses a part that is not built in */
+    BLOSC2_E_CODEC = -4,        /**< a codec library refused to work */
+    BLOSC2_E_IO = -5,           /**< the system refused: see blosc2_last_os_error() */
+    BLOSC2_E_MEMORY = -6,       /**< an allocation failed */
+    BLOSC2_E_EXISTS = -7,       /**< the path to create is taken */
+    BLOSC2_E_NOT_FOUND = -8,    /**< no such path, or no such metalayer */
+    BLOSC2_E_READ_ONLY = -9,    /**< opened for reading */
+    BLOSC2_E_CHANGED = -10,     /**< somebody else changed the file since it was read */
+    BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
+    BLOSC2_E_LIMIT = -12,       /**< would take more memory than the caller allows a file */
+    BLOSC2_E_LOCKED = -13,      /**< somebody else has the lock, and kept it for all of the time allowed */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -344,8 +346,8 @@ typedef enum blosc2_checksums {
 typedef enum blosc2_seal {
     BLOSC2_SEAL_NONE = 0,   /**< it has none */
     BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
-    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
-                               which another writer has replaced */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to
+                               come, which another writer has replaced */
     BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
 } blosc2_seal;
 
@@ -417,6 +419,15 @@ typedef struct blosc2_origin {
  */
 BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_schunk **out);
 
+/** What became of a file whose header was damaged, as by a crash while it was written. */
+typedef enum blosc2_recovery {
+    BLOSC2_RECOVERED_NOTHING = 0, /**< it was not */
+    BLOSC2_RECOVERED_WHOLE = 1,   /**< it was completed: nothing is lost */
+    BLOSC2_RECOVERED_OLDER = 2,   /**< the last flushed state was opened: what was written after it is lost */
+} blosc2_recovery;
+
+BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
+
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
 BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
@@ -458,7 +469,8 @@ BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" 
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
 BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
-BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
+BLOSC2_API bool
+blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -525,16 +537,62 @@ BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *pr
 /* Changes: between begin and commit, reads see them; rollback, or freeing, undoes them all. */
 
 /**
- * Begin a change. BLOSC2_E_CHANGED if the file or directory is not as this handle has last seen it: its
- * changes would destroy the others'. Open it again.
+ * Begin a change. A frame outside of memory is locked until it ends, and what others have committed in the
+ * meantime is reloaded first: what was known of chunks and metalayers may be void then.
+ *
+ * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED
+ * (safety.lock_timeout_ms is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED
+ * (the frame is gone, or of another kind, or was changed by others while this handle locks nothing),
+ * BLOSC2_E_IO, BLOSC2_E_MEMORY, and what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
+
+/**
+ * Whether what was found at the path can take the place of what a handle has: BLOSC2_OK, or a failure, which
+ * becomes that of blosc2_schunk_begin() or _refresh(). Nothing fails after BLOSC2_OK: callers may take over
+ * what `fresh` says, but not keep it.
+ */
+typedef int blosc2_accept_fn(void *context, blosc2_schunk *fresh);
+BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn *accept, void *context);
+
+/**
+ * Have what others have committed since this handle has read or changed the frame. No effect in a change, and
+ * in memory. Nobody else may use the handle meanwhile. Waits for nobody.
+ *
+ * @param changed  Set to whether something was written since.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on
+ * failure the handle is as it was.
+ */
+BLOSC2_API int blosc2_schunk_refresh(blosc2_schunk *schunk, bool *changed);
+
+/**
+ * The status of a failure to read: BLOSC2_E_CHANGED, with its message, if others have written the frame since
+ * this handle knows it, so that bytes may be missing or be others'; else `status` as it is.
+ */
+BLOSC2_API int blosc2_schunk_explain(const blosc2_schunk *schunk, int status);
 
 /** Make the changes last: new bytes, then index and trailer, then one header write. On failure they are
  * rolled back. */
 BLOSC2_API int blosc2_schunk_commit(blosc2_schunk *schunk);
 BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
+
+/**
+ * Bring what is committed to the medium, so that the end of the system does not undo it. What else is in the
+ * file behind the frame is cut off. Nothing to do in memory.
+ * @return BLOSC2_OK; BLOSC2_E_ARGUMENT while a change is open; BLOSC2_E_IO: what is on the medium is not
+ * known, and this handle changes nothing any more.
+ */
+BLOSC2_API int blosc2_schunk_flush(blosc2_schunk *schunk);
+
+/**
+ * Replace the file of a contiguous frame by one without dead space, its chunks in order, each with its
+ * checksums: a new file, brought to the medium, takes the name. Whoever has the old one open keeps it. A
+ * damaged chunk ends it (BLOSC2_E_CORRUPT), and nothing is changed. Frames in memory likewise; directories
+ * and separate chunks in memory have no dead space.
+ * @return BLOSC2_OK, BLOSC2_E_ARGUMENT while a change is open, and what reading and writing may return.
+ */
+BLOSC2_API int blosc2_schunk_compact(blosc2_schunk *schunk);
 
 /** Replace chunk `chunk` by an encoded one of the same nbytes; its bytes are copied. Zeros are kept in the
  * index alone. */
@@ -625,6 +683,23 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a
+ * second.
+ * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
+ */
+typedef int blosc2_interrupt_fn(void *context);
+
+/** Ask this from now on; NULL: nothing, as at first. Before any other thread is in a call. */
+BLOSC2_API void blosc2_set_interrupt(blosc2_interrupt_fn *ask, void *context);
+
+/**
+ * For callers whose own loops take long, between two blocks of work; also stops the work of a loop, in any
+ * of its threads, that has failed in another one. Cheap: it asks when it is time.
+ * @return BLOSC2_OK, or BLOSC2_E_INTERRUPTED: clean up and return it.
+ */
+BLOSC2_API int blosc2_check_interrupt(void);
+
+/**
  * A readers-writer lock, for callers whose threads share a super-chunk: all are let in in the order in which
  * they ask. A thread must not take one lock twice, not even for reading.
  */
@@ -637,6 +712,27 @@ BLOSC2_API void blosc2_lock_share(blosc2_lock *lock);     /**< for reading */
 BLOSC2_API bool blosc2_lock_try_share(blosc2_lock *lock); /**< the same; false if he had to wait */
 BLOSC2_API void blosc2_lock_own(blosc2_lock *lock);       /**< for writing */
 BLOSC2_API void blosc2_lock_release(blosc2_lock *lock);
+
+/**
+ * Who held a lock when fork() made this process, and is gone or is the thread that forked: what it guards may
+ * be half-changed. In the child all locks are free.
+ */
+typedef enum blosc2_lost { BLOSC2_LOST_NONE, BLOSC2_LOST_READERS, BLOSC2_LOST_OWNER } blosc2_lost;
+BLOSC2_API blosc2_lost blosc2_lock_lost(const blosc2_lock *lock);
+
+/**
+ * Something that a child process must set right after fork(): `run` is called there before fork() returns,
+ * in the order in which watches were added (so, after the locks that were made before have been freed). It
+ * may free memory, and should do little else. No forks on Windows.
+ */
+typedef struct blosc2_fork_watch {
+    void (*run)(void *context);
+    void *context;
+    struct blosc2_fork_watch *previous, *next; /**< the library's */
+} blosc2_fork_watch;
+
+BLOSC2_API void blosc2_fork_watch_add(blosc2_fork_watch *watch); /**< stays where it is until removed */
+BLOSC2_API void blosc2_fork_watch_remove(blosc2_fork_watch *watch);
 
 #ifdef __cplusplus
 }

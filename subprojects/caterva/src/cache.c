@@ -29,6 +29,14 @@ void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes)
     while (cache->bucket_mask < (uint32_t)cache->slot_count) cache->bucket_mask = 2 * cache->bucket_mask + 1;
 }
 
+void cat_cache_abandon(cat_cache *cache)
+{
+    cache->slots = NULL;
+    cache->buckets = NULL;
+    cache->asked = NULL;
+    cache->hand = 0;
+}
+
 bool cat_cache_suits(const cat_cache *cache, int64_t blocks)
 {
     return blocks <= cache->slot_count / 8 || (blocks == 1 && cache->slot_count > 1);

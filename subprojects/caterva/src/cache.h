@@ -45,6 +45,9 @@ void cat_cache_empty(cat_cache *cache);
 /** Drop all, and hold up to `bytes` bytes of blocks from now on. Nobody else may use the cache meanwhile. */
 void cat_cache_reset(cat_cache *cache, int64_t bytes, int32_t block_bytes);
 
+/** Forget all, without releasing any: others may have been at work at it, and are gone by a fork. */
+void cat_cache_abandon(cat_cache *cache);
+
 /** True if `blocks` blocks leave room for many others, or there is one only, and room for two. */
 bool cat_cache_suits(const cat_cache *cache, int64_t blocks);
 

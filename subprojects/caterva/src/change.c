@@ -30,6 +30,7 @@ int cat_change_enter(caterva_array *array, cat_change *change)
 
 int cat_change_leave(caterva_array *array, cat_change change, int status)
 {
+    if (array->lost) return status; /* this is a child that was forked inside of the call: not its change */
     if (change == CAT_CHANGE_CALLERS) {
         if (status < 0) array->change_failed = true;
         return status;
@@ -44,6 +45,7 @@ int caterva_array_begin(caterva_array *array)
 {
     blosc2_lock_own(array->lock);
     int status = blosc2_schunk_begin(array->schunk);
+    if (status == BLOSC2_OK) array->changer = cat_this_thread();
     blosc2_lock_release(array->lock);
     return status;
 }
@@ -71,6 +73,30 @@ void caterva_array_rollback(caterva_array *array)
         return_to_committed(array);
     }
     blosc2_lock_release(array->lock);
+}
+
+int caterva_array_flush(caterva_array *array)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_flush(array->schunk);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+int caterva_array_compact(caterva_array *array)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_compact(array->schunk);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+int caterva_array_refresh(caterva_array *array, bool *changed)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_refresh(array->schunk, changed);
+    blosc2_lock_release(array->lock);
+    return status;
 }
 
 int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)

@@ -24,7 +24,10 @@ struct caterva_array {
     blosc2_lock
         *chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
-    cat_cache cache; /* blocks of the state that readers see */
+    cat_cache cache;          /* blocks of the state that readers see */
+    const void *changer;      /* the thread that began the open change: cat_this_thread() */
+    bool lost;                /* by a fork: caterva_array_is_lost() */
+    blosc2_fork_watch forked; /* fork.c */
 };
 
 /** Threads of one call. */
@@ -36,6 +39,12 @@ static inline int cat_array_threads(const caterva_array *array)
 
 /** Take a checked geometry: array.c. */
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry);
+
+/** A number for the thread that asks, while it lives: fork.c. */
+const void *cat_this_thread(void);
+
+/** What happens to the array in a child after fork(): fork.c. */
+void cat_array_watch_forks(caterva_array *array);
 
 /** Put the path of an array that has one before the message of a failure; returns `status`: array.c. */
 int cat_array_fail_within(const caterva_array *array, int status);

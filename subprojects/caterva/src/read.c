@@ -188,8 +188,10 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = cat_chunk_open(array, piece.part.number, all ? NULL : piece.numbers,
                             all ? 0 : (int32_t)piece.count, piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
-    for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++)
-        status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
+    for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
+        if (i > 0) status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
+    }
     return status < 0 ? blosc2_schunk_fail_within(array->schunk, piece.part.number, status) : status;
 }
 
@@ -262,6 +264,7 @@ int caterva_array_read(caterva_array *array, const caterva_selection *selection,
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
+    status = blosc2_schunk_explain(array->schunk, status);
     blosc2_lock_release(array->lock);
     return status;
 }

@@ -104,10 +104,13 @@ static int fill_new_chunks(const resize_job *job, const uint8_t *item)
     if (layout->chunk_count > 0)
         status = blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, item_bytes, layout->chunk_bytes,
                                       layout->block_bytes, item, item_bytes, chunk);
-    for (int64_t i = 0; i < layout->chunk_count && status == BLOSC2_OK; i++)
-        if (old_number(job, i) < 0)
+    for (int64_t i = 0; i < layout->chunk_count && status == BLOSC2_OK; i++) {
+        if (old_number(job, i) >= 0) continue;
+        status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK)
             status =
                 blosc2_schunk_set_chunk(job->array->schunk, i, chunk, BLOSC2_CHUNK_OVERHEAD + item_bytes);
+    }
     free(chunk);
     return status;
 }
@@ -141,7 +144,8 @@ static int fill_box(caterva_array *array, const cat_run *runs, const uint8_t *it
     for (int64_t n = 0; n < chunks.count; n++) {
         cat_overlap_part(&chunks, n, &part);
         bool is_filled = false;
-        int status = repeats(array, part.number, item, &is_filled);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = repeats(array, part.number, item, &is_filled);
         if (status == BLOSC2_OK && !is_filled) {
             caterva_selection selection = {0};
             for (int d = 0; d < layout->ndim; d++) {
@@ -205,16 +209,21 @@ int cat_array_shift(caterva_array *array, const cat_layers *layers)
     return status < 0 ? status : change_grid(&job);
 }
 
+static bool has_shape(const caterva_array *array, const int64_t *shape)
+{
+    return memcmp(shape, array->layout.shape, (size_t)array->layout.ndim * sizeof *shape) == 0;
+}
+
 static int resize(caterva_array *array, const int64_t *shape)
 {
-    int ndim = array->layout.ndim;
-    if (memcmp(shape, array->layout.shape, (size_t)ndim * sizeof *shape) == 0) return BLOSC2_OK;
+    if (has_shape(array, shape) && blosc2_schunk_read_only(array->schunk)) return BLOSC2_OK;
     resize_job checked = {0};
     cat_change change;
     int status = prepare(&checked, array, shape);
     if (status == BLOSC2_OK) status = cat_change_enter(array, &change);
     if (status < 0) return status;
-    status = cat_array_resize(array, shape, CAT_EXPOSED_FILL);
+    /* Only now: another process may have resized it. */
+    if (!has_shape(array, shape)) status = cat_array_resize(array, shape, CAT_EXPOSED_FILL);
     return cat_change_leave(array, change, status);
 }
 

@@ -110,6 +110,8 @@ static int keep_block(const chunk_job *job, int32_t block)
 {
     const cat_layout *layout = &job->write->array->layout;
     cat_worker *worker = job->worker;
+    int status = blosc2_check_interrupt();
+    if (status < 0) return status;
     if (job->covered) { /* all of it is padding */
         memset(worker->block.bytes, 0, (size_t)layout->block_bytes);
         return blosc2_builder_encode_block(worker->builder, block, worker->block.bytes, worker->workspace);
@@ -138,12 +140,14 @@ static int change_block(const chunk_job *job, const cat_part *part)
     cat_worker *worker = job->worker;
     const uint8_t *in = write->in + job->part.offset + part->offset;
     int32_t block = (int32_t)part->number;
+    int status = blosc2_check_interrupt();
+    if (status < 0) return status;
     bool whole = cat_part_is_tile(part, layout->ndim, layout->block);
     if (whole && write->in_fits_blocks) {
         return blosc2_builder_encode_block(worker->builder, block, in, worker->workspace);
     }
     if (!whole && !is_covered(job, part)) {
-        int status = cat_chunk_read_block(&job->old, block, worker->block.bytes, worker);
+        status = cat_chunk_read_block(&job->old, block, worker->block.bytes, worker);
         if (status < 0) return status;
     } else if (!whole) {
         memset(worker->block.bytes, 0, (size_t)layout->block_bytes); /* padding */
@@ -274,7 +278,10 @@ static int write_in_change(caterva_array *array, const caterva_selection *select
     cat_change change;
     int status = cat_change_enter(array, &change);
     if (status < 0) return status;
-    status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
+    if (change == CAT_CHANGE_OURS) /* another process may have resized the array */
+        status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
+    if (status == BLOSC2_OK)
+        status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
     return cat_change_leave(array, change, status);
 }
 

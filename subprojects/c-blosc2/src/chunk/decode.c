@@ -255,7 +255,9 @@ static int decode_vl_blocks(const blosc2_view *view, uint8_t *out, blosc2_worksp
     use_dict(view, workspace);
     for (int32_t i = 0; i < view->block_count; i++) {
         int32_t nbytes = 0;
-        int status = decode_vl_block(view, &pipeline, i, view->nbytes - done, out + done, &nbytes, workspace);
+        int status = i > 0 ? blosc2_check_interrupt() : BLOSC2_OK;
+        if (status < 0) return status;
+        status = decode_vl_block(view, &pipeline, i, view->nbytes - done, out + done, &nbytes, workspace);
         if (status < 0) return status;
         done += nbytes;
     }
@@ -274,7 +276,8 @@ int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *wor
     if (view->vl_blocks && view->nbytes > 0) return decode_vl_blocks(view, out, workspace);
     for (int32_t i = 0; i < view->block_count; i++) {
         uint8_t *block = (uint8_t *)out + (size_t)i * (size_t)view->block_bytes;
-        int status = blosc2_view_decode_block(view, i, block, workspace);
+        int status = i > 0 ? blosc2_check_interrupt() : BLOSC2_OK;
+        if (status == BLOSC2_OK) status = blosc2_view_decode_block(view, i, block, workspace);
         if (status < 0) return status;
     }
     return BLOSC2_OK;

@@ -9,9 +9,9 @@
 #include "base/checked.h"
 
 enum {
-    MAP_START = 7,     /* array of 3, size of the index, count */
-    ENTRY_FIXED = 6,   /* of an entry in the map: all but the name */
-    VALUES_FIXED = 3,  /* marker and count before the contents */
+    MAP_START = 7,    /* array of 3, size of the index, count */
+    ENTRY_FIXED = 6,  /* of an entry in the map: all but the name */
+    VALUES_FIXED = 3, /* marker and count before the contents */
     CONTENT_FIXED = B2_LAYERS_CONTENT_FIXED,
 };
 

@@ -1,9 +1,6 @@
 /** A super-chunk as the bytes of a contiguous frame: chunks in order, no gaps; same content, same bytes. */
+#include "schunk/export.h"
 #include "chunk/postscript.h"
-#include "schunk/schunk.h"
-
-/* Dead bytes that a frame in memory may have before it is worth moving, besides as many as live ones. */
-enum { DEAD_BYTES_FREE = 256 * 1024 };
 
 int b2_schunk_stored(const blosc2_view *view, blosc2_seal seal, b2_buffer *postscript, b2_stored *out)
 {
@@ -17,16 +14,8 @@ int b2_schunk_stored(const blosc2_view *view, blosc2_seal seal, b2_buffer *posts
     return status;
 }
 
-/* A frame that is being made of another super-chunk. */
-typedef struct copy_job {
-    const blosc2_schunk *from;
-    blosc2_seal seal; /* of the new one */
-    blosc2_workspace *workspace;
-    b2_buffer postscript;
-} copy_job;
-
 /* Put every stored chunk of `from` into `store`; `index` says where they went. */
-static int copy_chunks(copy_job *job, b2_store *store, b2_index *index)
+static int copy_chunks(b2_copy_job *job, b2_store *store, b2_index *index)
 {
     const blosc2_schunk *from = job->from;
     for (int64_t i = 0; i < from->index.count && from->index.entries; i++) {
@@ -34,7 +23,8 @@ static int copy_chunks(copy_job *job, b2_store *store, b2_index *index)
         blosc2_view view;
         int64_t location = 0;
         b2_stored stored;
-        int status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
         if (status == BLOSC2_OK) status = b2_schunk_stored(&view, job->seal, &job->postscript, &stored);
         if (status == BLOSC2_OK) status = store->ops->put(store, &stored, &location);
         if (status < 0) return status;
@@ -43,20 +33,19 @@ static int copy_chunks(copy_job *job, b2_store *store, b2_index *index)
     return BLOSC2_OK;
 }
 
-/* Write a whole frame into `io`. @param index Set to where its chunks are. */
-static int make_frame(copy_job *job, const b2_io *io, b2_store **out, b2_index *index)
+int b2_copy_frame(b2_copy_job *job, const b2_io *io, b2_store **out, b2_index *index)
 {
     const blosc2_schunk *from = job->from;
     b2_store *store;
     int status = b2_index_copy(&from->index, index);
     if (status < 0) return status;
-    status = b2_store_frame_create(io, NULL, (int32_t)b2_frame_header_size(&from->fixed), &store);
+    job->frame.header_bytes = (int32_t)b2_frame_header_size(&from->fixed);
+    status = b2_store_frame_create(io, &job->frame, &store);
     if (status == BLOSC2_OK) {
         status = copy_chunks(job, store, index);
         b2_buffer_free(&job->postscript);
         b2_state state = b2_schunk_state(from);
         state.index = index;
-        state.same_tail = false;
         state.seal = job->seal;
         if (status == BLOSC2_OK) status = store->ops->commit(store, &state, job->workspace);
         if (status < 0) store->ops->free(store);
@@ -73,10 +62,10 @@ static int export_to(const blosc2_schunk *from, const b2_io *io)
     b2_store *store;
     b2_index index;
     bool on = from->safety.checksums == BLOSC2_CHECKSUMS_ON;
-    copy_job job = {.from = from, .seal = on ? BLOSC2_SEAL_WHOLE : BLOSC2_SEAL_NONE};
+    b2_copy_job job = {.from = from, .seal = on ? BLOSC2_SEAL_WHOLE : BLOSC2_SEAL_NONE};
     int status = blosc2_workspace_create(&job.workspace);
     if (status < 0) return status;
-    status = make_frame(&job, io, &store, &index);
+    status = b2_copy_frame(&job, io, &store, &index);
     if (status == BLOSC2_OK) {
         store->ops->free(store);
         b2_index_free(&index);
@@ -94,28 +83,6 @@ int blosc2_schunk_to_bytes(const blosc2_schunk *schunk, uint8_t **bytes, size_t 
     if (status == BLOSC2_OK) b2_io_memory_take(io, bytes, size);
     b2_io_memory_free(io);
     return status;
-}
-
-void b2_schunk_compact_memory(blosc2_schunk *schunk)
-{
-    int64_t live, used = schunk->store->ops->section_bytes(schunk->store);
-    if (used < DEAD_BYTES_FREE || blosc2_schunk_stored_bytes(schunk, &live) < 0) return;
-    if (used - live < live + DEAD_BYTES_FREE) return;
-    b2_io *io;
-    b2_store *store;
-    b2_index index;
-    if (b2_io_memory_create(&io) < 0) return;
-    copy_job job = {.from = schunk, .seal = schunk->seal, .workspace = schunk->workspace};
-    if (make_frame(&job, io, &store, &index) < 0) {
-        b2_io_memory_free(io);
-        return;
-    }
-    schunk->store->ops->free(schunk->store);
-    schunk->free_own_io(schunk->own_io);
-    b2_index_free(&schunk->index);
-    schunk->store = store;
-    schunk->io = schunk->own_io = io;
-    schunk->index = index;
 }
 
 void blosc2_bytes_free(uint8_t *bytes)

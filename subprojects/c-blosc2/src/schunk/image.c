@@ -137,8 +137,7 @@ void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header
                                  .header = header,
                                  .header_bytes = header_bytes,
                                  .fixed = state->fixed};
-    b2_fingerprint_build(&of, flags_of(state),
-                         image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES);
+    b2_fingerprint_build(&of, flags_of(state), image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES);
 }
 
 const uint8_t *b2_image_fingerprint(const b2_image *image)

@@ -21,10 +21,8 @@ typedef struct b2_state {
     const b2_index *index;
     const b2_layers *fixed;
     const b2_layers *variable; /* contents are chunks */
-    bool same_tail; /* index, variable metalayers and fingerprint are as last committed: the header says all
-                       that is new */
-    blosc2_seal seal;    /* BLOSC2_SEAL_NONE: no fingerprint */
-    uint32_t dead_units; /* for the fingerprint: dead bytes of the section, in units of 4 KiB */
+    blosc2_seal seal;          /* BLOSC2_SEAL_NONE: no fingerprint */
+    uint32_t dead_units;       /* for the fingerprint: dead bytes of the section, in units of 4 KiB */
 } b2_state;
 
 /** Index chunk and trailer, one after the other; `{0}` is empty. */

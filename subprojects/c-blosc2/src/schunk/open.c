@@ -5,10 +5,12 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "base/failure.h"
 #include "checksum/crc32c.h"
 #include "chunk/header.h"
 #include "frame/fingerprint.h"
 #include "frame/frame.h"
+#include "schunk/recover.h"
 #include "schunk/schunk.h"
 
 /*
@@ -27,8 +29,10 @@ typedef struct frame_file {
     b2_identity identity;   /* taken before the file was opened, so that a later change of it shows */
     b2_buffer header_bytes; /* what `header` was parsed from, metalayers included; owned */
     uint8_t fingerprint[B2_FINGERPRINT_BYTES];
-    uint32_t flags; /* of the fingerprint; 0 without one */
-    uint32_t seen;  /* CRC of all bytes that were read: to tell whether they change meanwhile */
+    uint32_t flags;    /* of the fingerprint; 0 without one */
+    b2_buffer instead; /* a header to be taken instead of the file's, which is damaged; owned */
+    b2_buffer found;   /* the file's then; owned */
+    uint32_t seen;     /* CRC of all bytes that were read: to tell whether they change meanwhile */
 } frame_file;
 
 static int read_at(frame_file *frame, void *out, int64_t bytes, int64_t position)
@@ -43,7 +47,11 @@ static int read_header(frame_file *frame, b2_frame_type type, blosc2_schunk *sch
 {
     uint8_t head[B2_FRAME_HEADER_MIN];
     int64_t bytes = b2_min_i64(frame->available, sizeof head);
-    int status = read_at(frame, head, bytes, 0);
+    int status = BLOSC2_OK;
+    if (frame->instead.bytes)
+        memcpy(head, frame->instead.bytes, sizeof head);
+    else
+        status = read_at(frame, head, bytes, 0);
     if (status == BLOSC2_OK) status = b2_frame_header_parse(head, frame->available, type, &frame->header);
     if (status == BLOSC2_OK)
         status = blosc2_schunk_check_bytes(schunk, "frame header", frame->header.header_bytes);
@@ -52,8 +60,11 @@ static int read_header(frame_file *frame, b2_frame_type type, blosc2_schunk *sch
     if (status < 0) return status;
     uint8_t *whole = frame->header_bytes.bytes;
     memcpy(whole, head, sizeof head); /* each byte is read once: another writer may be at work */
-    status =
-        read_at(frame, whole + sizeof head, frame->header.header_bytes - (int64_t)sizeof head, sizeof head);
+    if (frame->instead.bytes)
+        memcpy(whole, frame->instead.bytes, (size_t)frame->header.header_bytes);
+    else
+        status = read_at(frame, whole + sizeof head, frame->header.header_bytes - (int64_t)sizeof head,
+                         sizeof head);
     return status < 0 ? status : b2_frame_header_layers(whole, &frame->header, &schunk->fixed);
 }
 
@@ -96,6 +107,15 @@ static int64_t highest_location(const b2_index *index)
     if (!index->entries) return index->count > 0 ? b2_max_i64(highest, index->uniform) : highest;
     for (int64_t i = 0; i < index->count; i++) highest = b2_max_i64(highest, index->entries[i]);
     return highest;
+}
+
+static int64_t lowest_location(const b2_index *index)
+{
+    int64_t lowest = INT64_MAX;
+    if (!index->entries) return index->count > 0 && index->uniform >= 0 ? index->uniform : lowest;
+    for (int64_t i = 0; i < index->count; i++)
+        if (index->entries[i] >= 0) lowest = b2_min_i64(lowest, index->entries[i]);
+    return lowest;
 }
 
 /* Chunks lie apart from each other: there is a limit to how many have room, in bytes or in files. */
@@ -276,6 +296,50 @@ static int load_once(frame_file *frame, b2_frame_type type, blosc2_schunk *schun
     return status;
 }
 
+static int load_again(frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
+{
+    frame->seen = 0;
+    b2_layers_free(&schunk->fixed);
+    b2_layers_free(&schunk->variable);
+    b2_index_free(&schunk->index);
+    schunk->index = (b2_index){0};
+    return load_once(frame, type, schunk);
+}
+
+/* A state of which only metalayers were in doubt must leave none. */
+static bool is_right(const blosc2_schunk *schunk, b2_record_kind last)
+{
+    return last == B2_RECORD_CHECKPOINT || schunk->seal == BLOSC2_SEAL_WHOLE;
+}
+
+/**
+ * The header is not what it should be: what it should be may be found in the file.
+ * @param status  Of reading it as it is: BLOSC2_OK if contents of metalayers alone are of somebody else, or
+ *                torn, for which the file has a record then.
+ */
+static int recover(frame_file *frame, blosc2_schunk *schunk, int status)
+{
+    b2_failure failure;
+    b2_failure_save(&failure);
+    b2_record_kind last = status == BLOSC2_OK ? B2_RECORD_REDO : B2_RECORD_CHECKPOINT;
+    for (int kind = B2_RECORD_REDO; kind <= (int)last; kind++) {
+        int found =
+            b2_recover_header(frame->io, frame->file, (b2_record_kind)kind, &frame->found, &frame->instead);
+        if (found < 0) return found;
+        if (!frame->instead.bytes) continue;
+        if (load_again(frame, B2_FRAME_CONTIGUOUS, schunk) == BLOSC2_OK && is_right(schunk, last)) {
+            schunk->recovered = kind == B2_RECORD_REDO ? BLOSC2_RECOVERED_WHOLE : BLOSC2_RECOVERED_OLDER;
+            return BLOSC2_OK;
+        }
+        b2_buffer_free(&frame->instead);
+    }
+    b2_buffer_free(&frame->found);
+    if (status == BLOSC2_OK && last == B2_RECORD_REDO)
+        status = load_again(frame, B2_FRAME_CONTIGUOUS, schunk);
+    if (status < 0) b2_failure_restore(&failure);
+    return status;
+}
+
 /* Whoever writes meanwhile may have been caught between two of his writes: what changes is read again. */
 static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
 {
@@ -283,15 +347,12 @@ static int load_frame(frame_file *frame, b2_frame_type type, blosc2_schunk *schu
     int status = load_once(frame, type, schunk);
     for (int i = 1; i < TRIES && status == BLOSC2_E_CORRUPT && schunk->path[0]; i++) {
         uint32_t before = frame->seen;
-        frame->seen = 0;
-        b2_layers_free(&schunk->fixed);
-        b2_layers_free(&schunk->variable);
-        b2_index_free(&schunk->index);
-        schunk->index = (b2_index){0};
-        status = load_once(frame, type, schunk);
+        status = load_again(frame, type, schunk);
         if (frame->seen == before) break;
     }
-    return status;
+    bool in_doubt = status == BLOSC2_E_CORRUPT || (status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_LAYERS);
+    bool has_records = type == B2_FRAME_CONTIGUOUS && frame->offset == 0 && schunk->path[0];
+    return in_doubt && has_records ? recover(frame, schunk, status) : status;
 }
 
 /* The frame passes to `schunk`; its file is closed on failure. */
@@ -307,13 +368,19 @@ static int open_contiguous(frame_file *frame, blosc2_schunk *schunk)
                                   .header_bytes = frame->header_bytes.bytes,
                                   .fingerprint = frame->fingerprint,
                                   .flags = frame->flags,
-                                  .identity = frame->identity};
+                                  .damaged = frame->found.bytes,
+                                  .identity = frame->identity,
+                                  .file_bytes = frame->available,
+                                  .lowest = lowest_location(&schunk->index),
+                                  .safety = schunk->safety};
         status = b2_store_frame_open(frame->io, frame->file, &opened, &schunk->store);
         if (status == BLOSC2_OK) b2_schunk_probe(schunk);
     } else {
         frame->io->close(frame->io->context, frame->file);
     }
     b2_buffer_free(&frame->header_bytes);
+    b2_buffer_free(&frame->instead);
+    b2_buffer_free(&frame->found);
     return status;
 }
 
@@ -340,15 +407,17 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     if (status < 0) return status;
     schunk->stored_bytes = -1;
     schunk->files_bytes = frame.header.section_bytes;
-    status = b2_store_sparse_open(io, schunk->path, highest_location(&schunk->index), &frame.identity,
-                                  &schunk->store);
+    const b2_opened_directory opened = {schunk->path, highest_location(&schunk->index), frame.identity,
+                                        schunk->safety};
+    status = b2_store_sparse_open(io, &opened, &schunk->store);
     if (status == BLOSC2_OK) b2_schunk_probe(schunk);
     return status;
 }
 
-static int open_path(blosc2_schunk *schunk, int64_t offset)
+static int open_path(blosc2_schunk *schunk)
 {
     const b2_io *io = schunk->io;
+    int64_t offset = schunk->offset;
     b2_path_kind kind;
     int status = io->kind(io->context, schunk->path, &kind);
     if (status < 0) return status;
@@ -360,8 +429,11 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
         if (io == &schunk->mapped_io)
             return blosc2_fail(BLOSC2_E_ARGUMENT, "a directory cannot be mapped: its chunks are files each");
+        b2_locks_watch(schunk);
         return open_sparse(io, schunk);
     }
+    b2_locks_watch(schunk);
+    b2_schunk_look(schunk);
     frame_file frame = {.io = io, .offset = offset};
     b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
     status = io->identity(io->context, schunk->path, &frame.identity);
@@ -369,28 +441,66 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
 
+/* Open what is at the path of `like` now, as that was opened; a name and settings are all that it need have.
+ */
+static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
+{
+    blosc2_schunk *schunk;
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, like->path, &schunk);
+    if (status < 0) return status;
+    schunk->max_bytes = like->max_bytes;
+    schunk->safety = like->safety;
+    schunk->mode = like->mode;
+    schunk->offset = like->offset;
+    schunk->mapped_io = like->mapped_io;
+    schunk->io = like->io == &like->mapped_io ? &schunk->mapped_io : like->io;
+    status = open_path(schunk);
+    if (status < 0)
+        blosc2_schunk_free(schunk);
+    else
+        *out = schunk;
+    return status;
+}
+
+int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out)
+{
+    enum { TRIES = 8 }; /* what is read while another process replaces the header may be half of each */
+    int status = BLOSC2_OK;
+    for (int i = 0; i < TRIES; i++) {
+        b2_identity before = {0}, after = {0};
+        bool known = like->io->identity(like->io->context, like->path, &before) == BLOSC2_OK;
+        status = open_once(like, out);
+        if (status != BLOSC2_E_CORRUPT || !known) break;
+        b2_failure failure;
+        b2_failure_save(&failure);
+        like->io->identity(like->io->context, like->path, &after);
+        b2_failure_restore(&failure);
+        if (b2_identity_same(&before, &after)) break;
+        b2_io_sleep(1);
+    }
+    if (status < 0 && !blosc2_last_os_error()) return blosc2_fail_within(status, "%s", like->path);
+    return status;
+}
+
 static int open_at_path(const blosc2_origin *origin, blosc2_schunk **out)
 {
     if (origin->offset < 0 || (origin->offset > 0 && origin->mode == BLOSC2_UPDATE))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
                            (long long)origin->offset);
-    blosc2_schunk *schunk;
-    int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &schunk);
+    blosc2_schunk *like;
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &like);
     if (status < 0) return status;
-    schunk->max_bytes = origin->max_bytes;
-    schunk->safety = origin->safety;
-    schunk->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
+    like->max_bytes = origin->max_bytes;
+    like->safety = origin->safety;
+    like->offset = origin->offset;
+    like->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
     if (origin->mode == BLOSC2_READ_MAPPED) {
-        b2_io_mapped(&schunk->mapped_io);
-        schunk->io = &schunk->mapped_io;
+        b2_io_mapped(&like->mapped_io);
+        like->io = &like->mapped_io;
     }
-    status = open_path(schunk, origin->offset);
-    if (status < 0) {
-        blosc2_schunk_free(schunk);
-        return blosc2_last_os_error() ? status : blosc2_fail_within(status, "%s", origin->path);
-    }
-    *out = schunk;
-    return BLOSC2_OK;
+    status = b2_schunk_open_again(like, out);
+    blosc2_schunk_free(like);
+    return status;
 }
 
 /* The frame of `origin`, which is in `io`, all of it; `io` passes to the super-chunk. */

@@ -259,13 +259,8 @@ int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int st
 
 int b2_schunk_blame(const blosc2_schunk *schunk, int64_t chunk, int status)
 {
-    b2_failure failure;
-    if (status == BLOSC2_E_CORRUPT) {
-        b2_failure_save(&failure);
-        if (schunk->store->ops->check(schunk->store) == BLOSC2_E_CHANGED) return BLOSC2_E_CHANGED;
-        b2_failure_restore(&failure);
-    }
-    return blosc2_schunk_fail_within(schunk, chunk, status);
+    status = blosc2_schunk_explain(schunk, status);
+    return status == BLOSC2_E_CHANGED ? status : blosc2_schunk_fail_within(schunk, chunk, status);
 }
 
 /* Bring what is needed of a stored chunk. Not verified. */

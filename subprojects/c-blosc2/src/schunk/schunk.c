@@ -47,6 +47,7 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
                     schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
         schunk->store->ops->free(schunk->store);
     }
+    b2_locks_free(schunk);
     if (schunk->own_io) schunk->free_own_io(schunk->own_io);
     b2_index_free(&schunk->index);
     b2_layers_free(&schunk->fixed);
@@ -121,6 +122,7 @@ static int create_store(blosc2_schunk *schunk)
     if (header_bytes > INT32_MAX)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayers: a header of %lld bytes (expected at most %d)",
                            (long long)header_bytes, INT32_MAX);
+    b2_new_frame frame = {.header_bytes = (int32_t)header_bytes, .safety = schunk->safety};
     switch (schunk->home) {
     case BLOSC2_HOME_MEMORY:
         return b2_store_memory_create(&schunk->store);
@@ -129,7 +131,7 @@ static int create_store(blosc2_schunk *schunk)
         if (status < 0) return status;
         schunk->free_own_io = b2_io_memory_free;
         schunk->io = schunk->own_io;
-        return b2_store_frame_create(schunk->io, NULL, (int32_t)header_bytes, &schunk->store);
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     case BLOSC2_HOME_FILE:
     case BLOSC2_HOME_DIRECTORY: {
@@ -139,8 +141,10 @@ static int create_store(blosc2_schunk *schunk)
         if (kind != B2_PATH_NONE)
             return blosc2_fail_io(BLOSC2_E_EXISTS, EEXIST, schunk->path, "%s exists already", schunk->path);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
-            return b2_store_sparse_create(schunk->io, schunk->path, &schunk->store);
-        return b2_store_frame_create(schunk->io, schunk->path, (int32_t)header_bytes, &schunk->store);
+            return b2_store_sparse_create(schunk->io, schunk->path, schunk->safety.durability,
+                                          &schunk->store);
+        frame.path = schunk->path;
+        return b2_store_frame_create(schunk->io, &frame, &schunk->store);
     }
     }
     return blosc2_fail(BLOSC2_E_ARGUMENT, "home: %d (expected 0..3)", schunk->home);
@@ -184,7 +188,6 @@ b2_state b2_schunk_state(const blosc2_schunk *schunk)
                       .index = &schunk->index,
                       .fixed = &schunk->fixed,
                       .variable = &schunk->variable,
-                      .same_tail = !schunk->tail_changed && schunk->seal == BLOSC2_SEAL_NONE,
                       .seal = schunk->seal};
 }
 
@@ -229,6 +232,11 @@ const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
     return &schunk->safety;
 }
 
+blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk)
+{
+    return schunk->recovered;
+}
+
 int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk)
 {
     return schunk->index.count;
@@ -268,8 +276,7 @@ int b2_schunk_chunk_cbytes(const blosc2_schunk *schunk, int64_t location, int64_
     int64_t room;
     int status = ops->room(schunk->store, location, &room);
     if (status == BLOSC2_OK) status = ops->read(schunk->store, location, 0, header, sizeof header);
-    if (status == BLOSC2_OK)
-        status = b2_header_parse(header, sizeof header, room - B2_POSTSCRIPT_MIN, &view);
+    if (status == BLOSC2_OK) status = b2_header_parse(header, sizeof header, room - B2_POSTSCRIPT_MIN, &view);
     if (status == BLOSC2_OK)
         status = ops->read(schunk->store, location, view.cbytes, postscript, sizeof postscript);
     if (status == BLOSC2_OK) status = b2_postscript_check_header(&view, postscript);
@@ -287,7 +294,8 @@ int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *bytes)
     for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++) {
         int64_t cbytes = 0;
         if (schunk->index.entries[i] < 0) continue;
-        int status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
+        int status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = b2_schunk_chunk_cbytes(schunk, schunk->index.entries[i], &cbytes);
         if (status < 0) return blosc2_fail_within(status, "chunk %lld", (long long)i);
         if (!b2_add_i64(total, cbytes, &total)) return blosc2_fail(BLOSC2_E_CORRUPT, "chunk sizes overflow");
     }

@@ -1,10 +1,6 @@
 /**
- * A contiguous frame, in a file or in memory, changed by copy-on-write.
- *
- * Live bytes are never overwritten: chunks that are put go behind the end of the committed frame, then the
- * new index and trailer behind them; the header, written last and at once, makes all of it current. What a
- * failed change has written is cut off again. A new frame has no live bytes, is written under a temporary
- * name, and renamed.
+ * A contiguous frame, in a file or in memory, changed by copy-on-write: live bytes are never overwritten.
+ * frame_commit.c has the order of a commit, frame_space.c what becomes of dead bytes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,91 +8,63 @@
 
 #include "base/checked.h"
 #include "base/memory.h"
-#include "schunk/store.h"
-
-typedef struct frame_store {
-    b2_store base;
-    const b2_io *io;
-    b2_file *file;
-    char *path;      /* owned; NULL in memory and for sources */
-    char *temporary; /* owned; the file's name until the first commit, then NULL */
-    int64_t offset;  /* of the frame in the file */
-    int32_t header_bytes;
-    int64_t frame_bytes;   /* committed; header_bytes before the first commit */
-    int64_t section_bytes; /* committed */
-    b2_buffer header;      /* the committed one, to notice other writers, and room for the next */
-    b2_identity identity;  /* of the committed file */
-    bool has_chunks;       /* committed */
-    uint8_t fingerprint[B2_FINGERPRINT_BYTES]; /* the committed one */
-    int64_t append;        /* where the next chunk goes: counts from the end of the header, like locations */
-} frame_store;
-
-static int64_t position_of(const frame_store *store, int64_t location)
-{
-    return store->offset + store->header_bytes + location;
-}
+#include "schunk/frame_store.h"
 
 static int frame_room(b2_store *base, int64_t location, int64_t *bytes)
 {
-    const frame_store *store = (const frame_store *)base;
-    int64_t committed_end = store->frame_bytes - store->header_bytes;
-    /* Chunks of an open change lie behind the committed frame. */
-    *bytes = (location < committed_end ? store->section_bytes : store->append) - location;
+    const b2_frame_store *store = (const b2_frame_store *)base;
+    /* Chunks of an open change may lie behind the committed section. */
+    *bytes = (location < store->section_bytes ? store->section_bytes : store->space.end) - location;
     return BLOSC2_OK;
 }
 
 static const uint8_t *frame_map(b2_store *base, int64_t location, int64_t bytes)
 {
-    const frame_store *store = (const frame_store *)base;
-    return store->io->map(store->io->context, store->file, (size_t)bytes, position_of(store, location));
+    const b2_frame_store *store = (const b2_frame_store *)base;
+    return store->io->map(store->io->context, store->file, (size_t)bytes, b2_frame_position(store, location));
 }
 
 static int frame_read(b2_store *base, int64_t location, int64_t position, void *out, size_t bytes)
 {
-    const frame_store *store = (const frame_store *)base;
+    const b2_frame_store *store = (const b2_frame_store *)base;
     return store->io->read(store->io->context, store->file, out, bytes,
-                           position_of(store, location) + position);
+                           b2_frame_position(store, location) + position);
 }
 
 static int frame_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 {
-    frame_store *store = (frame_store *)base;
-    const b2_io *io = store->io;
-    int64_t position = position_of(store, store->append);
-    int status = io->write(io->context, store->file, chunk->bytes, (size_t)chunk->cbytes, position);
-    if (status == BLOSC2_OK && chunk->after_bytes)
-        status = io->write(io->context, store->file, chunk->after, (size_t)chunk->after_bytes,
-                           position + chunk->cbytes);
+    b2_frame_store *store = (b2_frame_store *)base;
+    int64_t bytes = (int64_t)chunk->cbytes + chunk->after_bytes, start = 0;
+    int status = b2_space_take(&store->space, bytes, &start);
     if (status < 0) return status;
-    *location = store->append;
-    store->append += (int64_t)chunk->cbytes + chunk->after_bytes;
-    return BLOSC2_OK;
-}
-
-/* Dead bytes stay where they are, inside of the section. */
-static void frame_drop(b2_store *base, int64_t location)
-{
-    (void)base;
-    (void)location;
+    status = b2_frame_write(store, chunk->bytes, chunk->cbytes, start);
+    if (status == BLOSC2_OK && chunk->after_bytes)
+        status = b2_frame_write(store, chunk->after, chunk->after_bytes, start + chunk->cbytes);
+    if (status == BLOSC2_OK)
+        *location = start;
+    else
+        b2_space_give_back(&store->space, start, bytes);
+    return status;
 }
 
 int b2_store_changed(const char *path)
 {
-    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: open it again",
-                          path);
+    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path,
+                          "%s was changed by somebody else: refresh() or open it again", path);
 }
 
 /* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.
  * Threads that read may ask at the same time. */
-static int check_header(const frame_store *store)
+static int check_header(const b2_frame_store *store)
 {
     const b2_io *io = store->io;
     size_t size = (size_t)store->header_bytes;
     uint8_t fingerprint[B2_FINGERPRINT_BYTES];
+    const uint8_t *expected = store->damaged ? b2_frame_damaged(store) : b2_frame_committed(store);
     b2_buffer found = {0};
     int status = b2_buffer_reserve(&found, size);
     if (status == BLOSC2_OK) status = io->read(io->context, store->file, found.bytes, size, store->offset);
-    bool same = status == BLOSC2_OK && memcmp(found.bytes, store->header.bytes, size) == 0;
+    bool same = status == BLOSC2_OK && memcmp(found.bytes, expected, size) == 0;
     b2_buffer_free(&found);
     if (same) {
         status = io->read(io->context, store->file, fingerprint, sizeof fingerprint,
@@ -109,7 +77,7 @@ static int check_header(const frame_store *store)
 /* Another file may have the name now, too. */
 static int frame_check(b2_store *base)
 {
-    const frame_store *store = (const frame_store *)base;
+    const b2_frame_store *store = (const b2_frame_store *)base;
     const b2_io *io = store->io;
     if (!store->path || store->temporary) return BLOSC2_OK;
     b2_identity now;
@@ -121,118 +89,42 @@ static int frame_check(b2_store *base)
     return check_header(store);
 }
 
-static int publish(frame_store *store)
-{
-    const b2_io *io = store->io;
-    if (!store->temporary) return BLOSC2_OK;
-    int status = io->identity(io->context, store->temporary, &store->identity);
-    if (status == BLOSC2_OK) status = io->rename_new(io->context, store->temporary, store->path);
-    if (status < 0) return status;
-    b2_free(store->temporary);
-    store->temporary = NULL;
-    return BLOSC2_OK;
-}
-
-/* Replace the header. A write that fails half-way is undone as well as it can be. */
-static int write_header(frame_store *store, const b2_state *state, int64_t section_bytes, int64_t frame_bytes)
-{
-    const b2_io *io = store->io;
-    size_t size = (size_t)store->header_bytes;
-    uint8_t *committed = store->header.bytes, *fresh = committed + size;
-    bool is_new = store->frame_bytes == store->header_bytes;
-    b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section_bytes, frame_bytes, fresh);
-    int status = io->write(io->context, store->file, fresh, size, store->offset);
-    if (status == BLOSC2_OK)
-        memcpy(committed, fresh, size);
-    else if (!is_new)
-        io->write(io->context, store->file, committed, size, store->offset);
-    return status;
-}
-
-static int commit_all(frame_store *store, const b2_state *state, blosc2_workspace *workspace)
-{
-    b2_image image = {0};
-    int status = b2_image_build(&image, state, workspace);
-    int64_t section_bytes = store->append;
-    int64_t frame_bytes = store->header_bytes + section_bytes + image.tail_bytes;
-    uint8_t *header = store->header.bytes + store->header_bytes, fingerprint[B2_FINGERPRINT_BYTES];
-    if (status == BLOSC2_OK) {
-        b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section_bytes, frame_bytes, header);
-        b2_image_seal(&image, state, header, store->header_bytes);
-        memcpy(fingerprint, b2_image_fingerprint(&image), sizeof fingerprint);
-        status = store->io->write(store->io->context, store->file, image.bytes.bytes,
-                                  (size_t)image.tail_bytes, position_of(store, section_bytes));
-    }
-    b2_image_free(&image);
-    if (status == BLOSC2_OK) status = write_header(store, state, section_bytes, frame_bytes);
-    if (status == BLOSC2_OK) status = publish(store);
-    if (status < 0) return status;
-    memcpy(store->fingerprint, fingerprint, sizeof fingerprint);
-    store->frame_bytes = frame_bytes;
-    store->section_bytes = section_bytes;
-    store->append = frame_bytes - store->header_bytes;
-    return BLOSC2_OK;
-}
-
-/**
- * A frame without chunks: C-Blosc2 looks for the trailer right behind the header then
- * (docs/format/frame-format.md 5), where bytes are dead once the frame has been committed elsewhere. They are
- * written only if no reader can want chunks there.
- */
-static int commit_empty(frame_store *store, const b2_state *state, blosc2_workspace *workspace)
-{
-    bool is_new = store->frame_bytes == store->header_bytes;
-    if (is_new) store->append = 0;
-    if (store->append == 0) return commit_all(store, state, workspace);
-    bool had_chunks = store->has_chunks;
-    store->append = b2_max_i64(store->append, b2_frame_trailer_size(state->variable));
-    int status = commit_all(store, state, workspace);
-    if (status < 0 || had_chunks) return status;
-    int64_t append = store->append;
-    store->append = 0;
-    if (commit_all(store, state, workspace) < 0) store->append = append; /* as committed before: whole */
-    return BLOSC2_OK;
-}
-
-static int frame_commit(b2_store *base, const b2_state *state, blosc2_workspace *workspace)
-{
-    frame_store *store = (frame_store *)base;
-    if (b2_frame_header_size(state->fixed) > store->header_bytes)
-        return blosc2_fail(BLOSC2_E_ARGUMENT,
-                           "metalayers: a header of %lld bytes (it has %d, and cannot grow)",
-                           (long long)b2_frame_header_size(state->fixed), store->header_bytes);
-    if (state->same_tail) return write_header(store, state, store->section_bytes, store->frame_bytes);
-    int status =
-        state->index->count ? commit_all(store, state, workspace) : commit_empty(store, state, workspace);
-    if (status == BLOSC2_OK) store->has_chunks = state->index->count > 0;
-    return status;
-}
-
 static void frame_rollback(b2_store *base)
 {
-    frame_store *store = (frame_store *)base;
-    store->append = store->frame_bytes - store->header_bytes;
-    store->io->truncate(store->io->context, store->file, store->offset + store->frame_bytes);
+    b2_frame_store *store = (b2_frame_store *)base;
+    base->is_changing = false;
+    b2_space_rollback(&store->space);
+    if (!store->poisoned) b2_frame_cut(store, store->space.end);
+}
+
+static void frame_inherit(b2_store *base, const b2_store *old)
+{
+    b2_frame_store *store = (b2_frame_store *)base;
+    const b2_frame_store *before = (const b2_frame_store *)old;
+    store->is_unsynced |= before->is_unsynced;
+    store->has_new_name |= before->has_new_name;
+    store->poisoned |= before->poisoned;
 }
 
 static int64_t frame_section_bytes(b2_store *base)
 {
-    return ((const frame_store *)base)->section_bytes;
+    return ((const b2_frame_store *)base)->section_bytes;
 }
 
 static void frame_describe(b2_store *base, int64_t location, char *out, size_t bytes)
 {
     (void)location;
-    const frame_store *store = (const frame_store *)base;
+    const b2_frame_store *store = (const b2_frame_store *)base;
     snprintf(out, bytes, "%s", store->path ? store->path : "");
 }
 
 static void frame_free(b2_store *base)
 {
-    frame_store *store = (frame_store *)base;
+    b2_frame_store *store = (b2_frame_store *)base;
     store->io->close(store->io->context, store->file);
     if (store->temporary) store->io->remove(store->io->context, store->temporary);
     b2_buffer_free(&store->header);
+    b2_space_free(&store->space);
     b2_free(store->temporary);
     b2_free(store->path);
     b2_free(store);
@@ -243,10 +135,15 @@ static const b2_store_ops OPS = {
     .map = frame_map,
     .read = frame_read,
     .put = frame_put,
-    .drop = frame_drop,
+    .drop = b2_frame_drop,
     .check = frame_check,
-    .commit = frame_commit,
+    .prepare = b2_frame_prepare,
+    .commit = b2_frame_commit,
     .rollback = frame_rollback,
+    .inherit = frame_inherit,
+    .flush = b2_frame_flush,
+    .can_trim = b2_frame_can_trim,
+    .trim = b2_frame_trim,
     .section_bytes = frame_section_bytes,
     .describe = frame_describe,
     .free = frame_free,
@@ -268,7 +165,7 @@ static int copy_path(const char *path, char **out)
     return BLOSC2_OK;
 }
 
-static int name_new_file(frame_store *store, const char *path)
+static int name_new_file(b2_frame_store *store, const char *path)
 {
     store->temporary = b2_io_temporary_name(path);
     if (!store->temporary) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
@@ -276,9 +173,9 @@ static int name_new_file(frame_store *store, const char *path)
 }
 
 /* What new and opened frames have in common. @param file NULL: to be opened. */
-static int make_store(const b2_io *io, b2_file *file, int32_t header_bytes, frame_store **out)
+static int make_store(const b2_io *io, b2_file *file, int32_t header_bytes, b2_frame_store **out)
 {
-    frame_store *store = b2_calloc(sizeof *store);
+    b2_frame_store *store = b2_calloc(sizeof *store);
     if (!store) {
         io->close(io->context, file);
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a store");
@@ -287,7 +184,7 @@ static int make_store(const b2_io *io, b2_file *file, int32_t header_bytes, fram
     store->io = io;
     store->file = file;
     store->header_bytes = header_bytes;
-    int status = b2_buffer_reserve(&store->header, 2 * (size_t)header_bytes);
+    int status = b2_buffer_reserve(&store->header, 3 * (size_t)header_bytes);
     if (status < 0)
         frame_free(&store->base);
     else
@@ -295,42 +192,68 @@ static int make_store(const b2_io *io, b2_file *file, int32_t header_bytes, fram
     return status;
 }
 
-int b2_store_frame_create(const b2_io *io, const char *path, int32_t header_bytes, b2_store **out)
+int b2_store_frame_create(const b2_io *io, const b2_new_frame *frame, b2_store **out)
 {
-    frame_store *store = NULL;
-    int status = make_store(io, NULL, header_bytes, &store);
+    b2_frame_store *store = NULL;
+    int status = make_store(io, NULL, frame->header_bytes, &store);
     if (status < 0) return status;
-    store->frame_bytes = header_bytes;
-    if (path) status = name_new_file(store, path);
+    store->frame_bytes = frame->header_bytes;
+    store->replaces = frame->replaces;
+    store->durability = frame->safety.durability;
+    store->reuses = frame->path && frame->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    store->is_scanned = true;
+    store->has_checkpoint = frame->path != NULL;
+    b2_space_init(&store->space, frame->path ? b2_frame_checkpoint_bytes(frame->header_bytes) : 0);
+    if (frame->path) status = name_new_file(store, frame->path);
     if (status == BLOSC2_OK) status = io->open(io->context, store->temporary, B2_OPEN_NEW, &store->file);
     if (status < 0) {
         b2_free(store->temporary);
         store->temporary = NULL; /* the file was not made */
         frame_free(&store->base);
-        return b2_store_cannot_create(status, path);
+        return b2_store_cannot_create(status, frame->path);
     }
     *out = &store->base;
     return BLOSC2_OK;
 }
 
+/* What is behind the frame may be of an older state, which readers or a power cut may still want. */
+static void open_space(b2_frame_store *store, const b2_opened *opened)
+{
+    int64_t frame_end = store->frame_bytes - store->header_bytes;
+    store->file_end = b2_max_i64(opened->file_bytes - store->header_bytes, frame_end);
+    b2_space_init(&store->space, store->file_end);
+    b2_space_bury(&store->space, frame_end, store->file_end - frame_end);
+    store->durability = opened->safety.durability;
+    store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
+    store->unknown_dead_bytes = (int64_t)(opened->flags >> B2_FINGERPRINT_DEAD_SHIFT) * B2_DEAD_UNIT;
+    store->has_checkpoint = store->path && store->has_chunks &&
+                            opened->lowest >= b2_frame_checkpoint_bytes(store->header_bytes) &&
+                            store->section_bytes >= b2_frame_checkpoint_bytes(store->header_bytes);
+}
+
 int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened, b2_store **out)
 {
     const b2_frame_header *header = opened->header;
-    frame_store *store = NULL;
+    b2_frame_store *store = NULL;
     int status = make_store(io, file, header->header_bytes, &store);
     if (status < 0) return status;
     store->offset = opened->offset;
     store->identity = opened->identity;
-    memcpy(store->header.bytes, opened->header_bytes, (size_t)header->header_bytes);
+    memcpy(b2_frame_committed(store), opened->header_bytes, (size_t)header->header_bytes);
     memcpy(store->fingerprint, opened->fingerprint, sizeof store->fingerprint);
+    if (opened->damaged) {
+        store->damaged = true;
+        memcpy(b2_frame_damaged(store), opened->damaged, (size_t)header->header_bytes);
+    }
     store->frame_bytes = header->frame_bytes;
     store->section_bytes = header->nbytes > 0 ? header->section_bytes : 0;
-    store->append = header->frame_bytes - header->header_bytes;
     store->has_chunks = header->nbytes > 0;
     status = copy_path(opened->path, &store->path);
-    if (status < 0)
+    if (status < 0) {
         frame_free(&store->base);
-    else
-        *out = &store->base;
-    return status;
+        return status;
+    }
+    open_space(store, opened);
+    *out = &store->base;
+    return BLOSC2_OK;
 }

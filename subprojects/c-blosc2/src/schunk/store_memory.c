@@ -54,6 +54,36 @@ static int memory_check(b2_store *store)
     return BLOSC2_OK;
 }
 
+static int memory_prepare(b2_store *store, const b2_index *index)
+{
+    (void)store;
+    (void)index;
+    return BLOSC2_OK;
+}
+
+static void memory_inherit(b2_store *store, const b2_store *old)
+{
+    (void)store;
+    (void)old;
+}
+
+static int memory_flush(b2_store *store)
+{
+    (void)store;
+    return BLOSC2_OK;
+}
+
+static bool memory_can_trim(const b2_store *store)
+{
+    (void)store;
+    return false;
+}
+
+static void memory_trim(b2_store *store)
+{
+    (void)store;
+}
+
 static int memory_commit(b2_store *store, const b2_state *state, blosc2_workspace *workspace)
 {
     (void)store;
@@ -94,7 +124,12 @@ int b2_store_memory_create(b2_store **out)
         .put = memory_put,
         .drop = memory_drop,
         .check = memory_check,
+        .prepare = memory_prepare,
         .commit = memory_commit,
+        .inherit = memory_inherit,
+        .flush = memory_flush,
+        .can_trim = memory_can_trim,
+        .trim = memory_trim,
         .rollback = memory_rollback,
         .section_bytes = memory_section_bytes,
         .describe = memory_describe,

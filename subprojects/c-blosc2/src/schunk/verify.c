@@ -49,11 +49,9 @@ static void compare(verify_job *job)
 {
     const blosc2_view *view = &job->view;
     int status = BLOSC2_OK;
-    if (!job->postscript)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (!job->postscript) status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
     if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
-    if (status == BLOSC2_OK &&
-        !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
+    if (status == BLOSC2_OK && !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
         status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
     if (status < 0) {
         condemn(job, -1, job->expected);
@@ -78,6 +76,7 @@ static int decode(verify_job *job)
     if (b2_view_is_regular(view))
         status = b2_buffer_reserve(out, (size_t)(whole ? view->nbytes : view->block_bytes));
     for (int32_t i = 0; i < view->block_count && b2_view_is_regular(view) && status != BLOSC2_E_MEMORY; i++) {
+        if (blosc2_check_interrupt() < 0) return BLOSC2_E_INTERRUPTED;
         status = whole ? blosc2_view_decode(view, out->bytes, job->workspace)
                        : blosc2_view_decode_block(view, i, out->bytes, job->workspace);
         if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC)
@@ -106,8 +105,7 @@ static int check_stored(const blosc2_schunk *schunk, verify_job *job)
 static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
 {
     job->expected = expected_blocks(schunk, job->chunk);
-    int status =
-        b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
+    int status = b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
     if (status == BLOSC2_E_CORRUPT) {
         job->view = (blosc2_view){0};
         condemn(job, -1, job->expected);
@@ -195,7 +193,8 @@ static int adopt_all(blosc2_schunk *schunk, blosc2_workspace *workspace, b2_buff
     int64_t count = schunk->index.count;
     bool stored = schunk->index.entries != NULL || schunk->index.uniform >= 0;
     for (int64_t i = 0; i < count && stored && status == BLOSC2_OK; i++) {
-        status = adopt_chunk(schunk, i, workspace, copy);
+        status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = adopt_chunk(schunk, i, workspace, copy);
         if (status == BLOSC2_OK && progress) status = progress(context, i + 1, count);
     }
     return status;

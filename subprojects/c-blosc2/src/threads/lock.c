@@ -17,7 +17,23 @@ struct blosc2_lock {
     uint64_t drawn, called; /* numbers handed out, and let in: the difference waits */
     int readers;
     bool is_owned;
+    blosc2_lost lost;
+    blosc2_fork_watch watch;
 };
+
+/** In a child after fork(): nobody is in, nobody waits. What mutex and condition were does not matter. */
+static void forget_holders(void *context)
+{
+    blosc2_lock *lock = context;
+    lock->lost = lock->is_owned      ? BLOSC2_LOST_OWNER
+                 : lock->readers > 0 ? BLOSC2_LOST_READERS
+                                     : BLOSC2_LOST_NONE;
+    b2_mutex_init(&lock->mutex);
+    b2_condition_init(&lock->changed);
+    lock->drawn = lock->called = 0;
+    lock->readers = 0;
+    lock->is_owned = false;
+}
 
 int blosc2_lock_create(blosc2_lock **out)
 {
@@ -25,6 +41,8 @@ int blosc2_lock_create(blosc2_lock **out)
     if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
     b2_mutex_init(&lock->mutex);
     b2_condition_init(&lock->changed);
+    lock->watch = (blosc2_fork_watch){.run = forget_holders, .context = lock};
+    blosc2_fork_watch_add(&lock->watch);
     *out = lock;
     return BLOSC2_OK;
 }
@@ -32,6 +50,7 @@ int blosc2_lock_create(blosc2_lock **out)
 void blosc2_lock_free(blosc2_lock *lock)
 {
     if (!lock) return;
+    blosc2_fork_watch_remove(&lock->watch);
     b2_condition_deinit(&lock->changed);
     b2_mutex_deinit(&lock->mutex);
     b2_free(lock);
@@ -76,8 +95,13 @@ void blosc2_lock_release(blosc2_lock *lock)
     b2_mutex_lock(&lock->mutex);
     if (lock->is_owned)
         lock->is_owned = false;
-    else
+    else if (lock->readers > 0) /* or it was let go of by a fork meanwhile */
         lock->readers--;
     if (lock->readers == 0 && lock->called != lock->drawn) b2_condition_wake_all(&lock->changed);
     b2_mutex_unlock(&lock->mutex);
+}
+
+blosc2_lost blosc2_lock_lost(const blosc2_lock *lock)
+{
+    return lock->lost;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef _WIN32
 
@@ -22,6 +23,7 @@
 
 typedef SRWLOCK b2_mutex;
 typedef CONDITION_VARIABLE b2_condition;
+#define B2_MUTEX_INIT SRWLOCK_INIT
 
 static inline void b2_mutex_init(b2_mutex *mutex)
 {
@@ -56,6 +58,11 @@ static inline void b2_condition_deinit(b2_condition *condition)
 static inline void b2_condition_wait(b2_condition *condition, b2_mutex *mutex)
 {
     SleepConditionVariableSRW(condition, mutex, INFINITE, 0);
+}
+
+static inline void b2_condition_wait_for(b2_condition *condition, b2_mutex *mutex, unsigned milliseconds)
+{
+    SleepConditionVariableSRW(condition, mutex, milliseconds, 0);
 }
 
 static inline void b2_condition_wake_one(b2_condition *condition)
@@ -111,21 +118,32 @@ static inline long b2_process_id(void)
     return (long)GetCurrentProcessId();
 }
 
-static inline void b2_after_fork(void (*run)(void))
+static inline void b2_around_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    (void)run; /* there is no fork */
+    (void)prepare; /* there is no fork */
+    (void)parent;
+    (void)child;
+}
+
+/* ------------------------------------------------------------------ Windows: time */
+
+static inline uint64_t b2_coarse_milliseconds(void)
+{
+    return GetTickCount64();
 }
 
 #else
 
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ POSIX: locks */
 
 typedef pthread_mutex_t b2_mutex;
 typedef pthread_cond_t b2_condition;
+#define B2_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 
 /* Without attributes these cannot fail where mutexes and conditions are plain memory: glibc, musl, macOS,
  * BSD. */
@@ -149,9 +167,18 @@ static inline void b2_mutex_unlock(b2_mutex *mutex)
     pthread_mutex_unlock(mutex);
 }
 
+/* For waits with a limit: a clock that nobody sets. macOS waits for a span of time instead. */
 static inline void b2_condition_init(b2_condition *condition)
 {
+#ifdef __APPLE__
     pthread_cond_init(condition, NULL);
+#else
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+#endif
 }
 
 static inline void b2_condition_deinit(b2_condition *condition)
@@ -162,6 +189,21 @@ static inline void b2_condition_deinit(b2_condition *condition)
 static inline void b2_condition_wait(b2_condition *condition, b2_mutex *mutex)
 {
     pthread_cond_wait(condition, mutex);
+}
+
+/** Wait until woken, or for that long, or, as any wait may, for no reason. */
+static inline void b2_condition_wait_for(b2_condition *condition, b2_mutex *mutex, unsigned milliseconds)
+{
+    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+#ifdef __APPLE__
+    pthread_cond_timedwait_relative_np(condition, mutex, &time);
+#else
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    time.tv_sec += now.tv_sec + (now.tv_nsec + time.tv_nsec) / 1000000000;
+    time.tv_nsec = (now.tv_nsec + time.tv_nsec) % 1000000000;
+    pthread_cond_timedwait(condition, mutex, &time);
+#endif
 }
 
 static inline void b2_condition_wake_one(b2_condition *condition)
@@ -232,10 +274,24 @@ static inline long b2_process_id(void)
     return (long)getpid();
 }
 
-/** Let each child that the C library forks from now on call `run` first. */
-static inline void b2_after_fork(void (*run)(void))
+/** Have the C library call `prepare` before each fork, in the thread that forks, and the others after it. */
+static inline void b2_around_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    pthread_atfork(NULL, NULL, run);
+    pthread_atfork(prepare, parent, child);
+}
+
+/* ------------------------------------------------------------------ POSIX: time */
+
+/** Milliseconds since some instant, some of them late; cheap enough to ask for each block. */
+static inline uint64_t b2_coarse_milliseconds(void)
+{
+    struct timespec now;
+#ifdef CLOCK_MONOTONIC_COARSE
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+#else
+    clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 #endif

@@ -6,6 +6,9 @@
  * threads, and none waits for a thread that has not begun. Threads are started when first needed, detached,
  * and parked for ever after; they never touch Python.
  *
+ * A failure, or an interrupt of the caller, stops a loop: those who work at it return at their next look,
+ * between two blocks.
+ *
  * After fork() a child has none of them, so it begins with a new pool; the old one is left alone, for its
  * lock may be held by a thread that is gone. The list is short: one entry for each thread that is in
  * blosc2_parallel_for().
@@ -18,6 +21,7 @@
 #include "base/memory.h"
 #include "base/thread_local.h"
 #include "blosc2.h"
+#include "threads/interrupt.h"
 #include "threads/os.h"
 
 enum {
@@ -40,6 +44,7 @@ typedef struct parallel_loop {
     void *context;
     int64_t count;
     _Atomic int64_t next; /* first index that nobody has taken */
+    atomic_bool stopped;  /* by a failure, which is in `first` by then */
     /* Under the pool's lock: */
     int seats;   /* threads that may still join */
     int members; /* worker numbers given, the caller's included */
@@ -58,7 +63,7 @@ typedef struct thread_pool {
 } thread_pool;
 
 static _Atomic(thread_pool *) current;
-static b2_once fork_handler_once = B2_ONCE_INIT;
+static b2_once fork_watch_once = B2_ONCE_INIT;
 static B2_THREAD_LOCAL bool is_inside; /* this thread works for a loop: nested ones run alone */
 
 /* ------------------------------------------------------------------ working at a loop */
@@ -69,7 +74,7 @@ static bool is_lost(const thread_pool *pool)
     return atomic_load(&current) != pool;
 }
 
-/** Keep the failure of this thread if it is the loop's first. */
+/** Keep the failure of this thread if it is the loop's first, and stop the loop. */
 static void report(thread_pool *pool, parallel_loop *loop, int status)
 {
     if (is_lost(pool)) return;
@@ -81,31 +86,34 @@ static void report(thread_pool *pool, parallel_loop *loop, int status)
         snprintf(loop->first.path, sizeof loop->first.path, "%s", blosc2_last_path());
     }
     b2_mutex_unlock(&pool->lock);
+    atomic_store_explicit(&loop->next, loop->count, memory_order_relaxed);
+    atomic_store_explicit(&loop->stopped, true, memory_order_relaxed);
 }
 
 /** Take indices until none is left; a failure takes all that are left away. */
 static void work_at(thread_pool *pool, parallel_loop *loop, int worker)
 {
+    b2_follower before = b2_interrupt_follow((b2_follower){&loop->stopped, worker == 0});
     is_inside = true;
     for (;;) {
         int64_t index = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
         if (index >= loop->count) break;
         int status = loop->work(loop->context, worker, index);
-        if (status < 0) {
-            atomic_store_explicit(&loop->next, loop->count, memory_order_relaxed);
-            report(pool, loop, status);
-        }
+        if (status == BLOSC2_OK) status = blosc2_check_interrupt();
+        if (status < 0) report(pool, loop, status);
     }
     is_inside = false;
+    b2_interrupt_follow(before);
 }
 
 static int work_alone(int64_t count, blosc2_work_fn *work, void *context)
 {
-    for (int64_t i = 0; i < count; i++) {
-        int status = work(context, 0, i);
-        if (status < 0) return status;
+    int status = BLOSC2_OK;
+    for (int64_t i = 0; i < count && status == BLOSC2_OK; i++) {
+        if (i > 0) status = blosc2_check_interrupt(); /* one piece alone looks at no clock */
+        if (status == BLOSC2_OK) status = work(context, 0, i);
     }
-    return BLOSC2_OK;
+    return status;
 }
 
 /* ------------------------------------------------------------------ threads */
@@ -153,20 +161,22 @@ static void grow(thread_pool *pool, int wanted)
 
 /* ------------------------------------------------------------------ the pool of this process */
 
-static void forget_pool(void)
+static void forget_pool(void *context)
 {
+    (void)context;
     atomic_store(&current, NULL);
 }
 
-static void handle_forks(void)
+static void watch_forks(void)
 {
-    b2_after_fork(forget_pool);
+    static blosc2_fork_watch watch = {.run = forget_pool};
+    blosc2_fork_watch_add(&watch);
 }
 
 /** The pool; NULL if memory is short. The number of the process finds forks that bypass the C library. */
 static thread_pool *get_pool(void)
 {
-    b2_once_run(&fork_handler_once, handle_forks);
+    b2_once_run(&fork_watch_once, watch_forks);
     thread_pool *old = atomic_load(&current);
     if (old && old->pid == b2_process_id()) return old;
 
@@ -200,8 +210,15 @@ static void finish(thread_pool *pool, parallel_loop *loop)
     struct parallel_loop **link = &pool->loops;
     while (*link != loop) link = &(*link)->below;
     *link = loop->below;
-    while (loop->busy > 0) b2_condition_wait(&loop->is_idle, &pool->lock);
-    b2_mutex_unlock(&pool->lock);
+    while (loop->busy > 0 && !is_lost(pool)) {
+        b2_condition_wait_for(&loop->is_idle, &pool->lock, B2_INTERRUPT_MILLISECONDS);
+        if (loop->busy == 0 || loop->first.status < 0) continue;
+        b2_mutex_unlock(&pool->lock); /* who is asked may want other locks */
+        int status = b2_interrupt_ask();
+        if (status < 0) report(pool, loop, status);
+        if (!is_lost(pool)) b2_mutex_lock(&pool->lock);
+    }
+    if (!is_lost(pool)) b2_mutex_unlock(&pool->lock);
 }
 
 int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context)
@@ -215,9 +232,9 @@ int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *
     b2_condition_init(&loop.is_idle);
     put_on_list(pool, &loop);
     work_at(pool, &loop, 0);
+    if (!is_lost(pool)) finish(pool, &loop);
     if (is_lost(pool))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "fork inside of a parallel loop: the child has a part of it");
-    finish(pool, &loop);
     b2_condition_deinit(&loop.is_idle);
     if (loop.first.status == BLOSC2_OK) return BLOSC2_OK;
     return blosc2_fail_io(loop.first.status, loop.first.os_error, loop.first.path, "%s", loop.first.message);

@@ -1,0 +1,28 @@
+/** The directory that a path is in. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "blosc2.h"
+#include "io/io.h"
+
+static bool is_separator(char c)
+{
+#ifdef _WIN32
+    return c == '/' || c == '\\';
+#else
+    return c == '/';
+#endif
+}
+
+int b2_io_sync_parent(const b2_io *io, const char *path)
+{
+    size_t bytes = strlen(path);
+    while (bytes > 0 && !is_separator(path[bytes - 1])) bytes--;
+    char *directory = b2_malloc(bytes + 2);
+    if (!directory) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    memcpy(directory, bytes ? path : ".", bytes ? bytes : 1);
+    directory[bytes ? bytes : 1] = '\0';
+    int status = io->sync_directory(io->context, directory);
+    b2_free(directory);
+    return status;
+}

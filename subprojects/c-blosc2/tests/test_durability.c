@@ -1,0 +1,355 @@
+/** Contiguous frames in files: damaged headers, lost tails, syncs that fail, dead space, compaction. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "check.h"
+#include "frame/record.h"
+#include "io/io.h"
+#include "schunk/frame_store.h"
+#include "schunk/schunk.h"
+#include "scratch.h"
+
+enum { CHUNK = 6000, BLOCK = 1000, COUNT = 5 };
+
+static const char *directory;
+static blosc2_workspace *workspace;
+
+static const char *path_of(const char *name)
+{
+    static char path[SCRATCH_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return path;
+}
+
+/* ------------------------------------------------------------------ files as bytes */
+
+typedef struct file_bytes {
+    uint8_t *bytes;
+    int64_t size;
+} file_bytes;
+
+static file_bytes load(const char *path)
+{
+    file_bytes file = {0};
+    FILE *f = fopen(path, "rb");
+    if (!f) abort();
+    fseek(f, 0, SEEK_END);
+    file.size = ftell(f);
+    rewind(f);
+    file.bytes = malloc((size_t)file.size);
+    if (!file.bytes || fread(file.bytes, 1, (size_t)file.size, f) != (size_t)file.size) abort();
+    fclose(f);
+    return file;
+}
+
+static void save(const char *path, const uint8_t *bytes, int64_t size)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, (size_t)size, f) != (size_t)size) abort();
+    fclose(f);
+}
+
+static int32_t header_bytes_of(const file_bytes *file)
+{
+    return b2_load_be_i32(file->bytes + 11);
+}
+
+static int64_t frame_bytes_of(const file_bytes *file)
+{
+    return b2_load_be_i64(file->bytes + 16);
+}
+
+/* ------------------------------------------------------------------ super-chunks whose chunks tell a version
+ */
+
+static int put(blosc2_schunk *schunk, int64_t chunk, int version)
+{
+    uint8_t data[CHUNK];
+    uint32_t noise = (uint32_t)(version * 977 + chunk);
+    for (int i = 0; i < CHUNK; i++) { /* sizes differ from version to version */
+        noise = noise * 1664525u + 1013904223u;
+        data[i] = i < 300 * (version % 7) ? (uint8_t)(noise >> 24) : (uint8_t)(version + chunk);
+    }
+    blosc2_builder *builder;
+    const uint8_t *bytes;
+    int32_t cbytes;
+    int status = blosc2_builder_create(blosc2_schunk_cparams(schunk), &builder);
+    if (status < 0) return status;
+    status = blosc2_builder_start(builder, CHUNK, BLOCK);
+    for (int32_t i = 0; i < CHUNK / BLOCK && status == BLOSC2_OK; i++)
+        status = blosc2_builder_encode_block(builder, i, data + i * BLOCK, workspace);
+    if (status == BLOSC2_OK) status = blosc2_builder_finish(builder, &bytes, &cbytes, workspace);
+    if (status == BLOSC2_OK) status = blosc2_schunk_set_chunk(schunk, chunk, bytes, cbytes);
+    blosc2_builder_free(builder);
+    return status;
+}
+
+/* Version of all chunks; -1 if they are not of one, or cannot be read. */
+static int version_of(const blosc2_schunk *schunk)
+{
+    int version = -1;
+    for (int64_t chunk = 0; chunk < COUNT; chunk++) {
+        uint8_t out[CHUNK];
+        blosc2_view view;
+        if (blosc2_schunk_view(schunk, chunk, NULL, 0, workspace, &view) < 0) return -1;
+        if (blosc2_view_decode(&view, out, workspace) < 0) return -1;
+        int found = (uint8_t)(out[CHUNK - 1] - chunk);
+        if (chunk && found != version) return -1;
+        version = found;
+    }
+    return version;
+}
+
+static int commit_version(blosc2_schunk *schunk, int version)
+{
+    int status = schunk->changing ? BLOSC2_OK : blosc2_schunk_begin(schunk);
+    for (int64_t chunk = 0; chunk < COUNT && status == BLOSC2_OK; chunk++)
+        status = put(schunk, chunk, version);
+    if (status == BLOSC2_OK) return blosc2_schunk_commit(schunk);
+    if (schunk->changing) blosc2_schunk_rollback(schunk);
+    return status;
+}
+
+static blosc2_schunk *create(const char *path, blosc2_durability durability)
+{
+    blosc2_schunk_options options = {.home = BLOSC2_HOME_FILE,
+                                     .path = path,
+                                     .safety = {.durability = durability},
+                                     .cparams = blosc2_cparams_default(4),
+                                     .chunk_bytes = CHUNK,
+                                     .block_bytes = BLOCK,
+                                     .chunk_count = COUNT,
+                                     .fill = BLOSC2_SPECIAL_ZEROS};
+    blosc2_schunk *schunk;
+    CHECK_OK(blosc2_schunk_create(&options, &schunk));
+    CHECK_OK(commit_version(schunk, 0));
+    return schunk;
+}
+
+/* Version in a file as it is opened; -1 if it cannot be. It goes on from there: the next commit is whole,
+ * too. */
+static int version_in(const char *path, blosc2_recovery *recovery)
+{
+    blosc2_schunk *schunk;
+    *recovery = BLOSC2_RECOVERED_NOTHING;
+    if (blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk) < 0) return -1;
+    int version = version_of(schunk);
+    *recovery = blosc2_schunk_recovery(schunk);
+    CHECK_OK(commit_version(schunk, 99));
+    CHECK(version_of(schunk) == 99);
+    blosc2_schunk_free(schunk);
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_READ, &schunk));
+    CHECK(version_of(schunk) == 99 && blosc2_schunk_recovery(schunk) == BLOSC2_RECOVERED_NOTHING);
+    blosc2_schunk_free(schunk);
+    return version;
+}
+
+/* ------------------------------------------------------------------ damaged headers */
+
+static void a_header_torn_at_any_byte_is_completed(void)
+{
+    const char *path = path_of("torn");
+    blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
+    file_bytes old = load(path);
+    CHECK_OK(commit_version(schunk, 1));
+    blosc2_schunk_free(schunk);
+    file_bytes new = load(path);
+    int32_t header_bytes = header_bytes_of(&new);
+    int64_t record_bytes = b2_record_bytes(B2_RECORD_REDO, header_bytes);
+    /* As the file was before the last call: with the record that is cut off then. */
+    uint8_t *torn = malloc((size_t)(new.size + record_bytes));
+    if (!torn) abort();
+    for (int32_t at = 0; at <= header_bytes; at++) {
+        memcpy(torn, new.bytes, (size_t)new.size);
+        memcpy(torn + at, old.bytes + at, (size_t)(header_bytes - at));
+        b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
+        save(path, torn, new.size + record_bytes);
+        blosc2_recovery recovery;
+        int version = version_in(path, &recovery);
+        CHECK(version == 0 || version == 1);
+        bool is_old = memcmp(torn, old.bytes, (size_t)header_bytes) == 0;
+        bool is_new = memcmp(torn, new.bytes, (size_t)header_bytes) == 0;
+        CHECK(version == (is_old ? 0 : 1));
+        CHECK(recovery == (is_old || is_new ? BLOSC2_RECOVERED_NOTHING : BLOSC2_RECOVERED_WHOLE));
+    }
+    /* A header that is neither is not completed. */
+    memcpy(torn, new.bytes, (size_t)new.size);
+    torn[35] ^= 1;
+    b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
+    torn[new.size + 20] ^= 1;
+    save(path, torn, new.size + record_bytes);
+    blosc2_recovery recovery;
+    CHECK(version_in(path, &recovery) != 1 || recovery != BLOSC2_RECOVERED_WHOLE);
+    free(torn);
+    free(old.bytes);
+    free(new.bytes);
+}
+
+/* What a power cut may leave: the header of a commit without any of its other bytes. */
+static void a_header_without_its_bytes_gives_the_flushed_state(void)
+{
+    const char *path = path_of("flushed");
+    blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
+    CHECK_OK(commit_version(schunk, 1));
+    CHECK_OK(blosc2_schunk_flush(schunk));
+    file_bytes flushed = load(path);
+    for (int version = 2; version < 12; version++) {
+        CHECK_OK(commit_version(schunk, version));
+        file_bytes now = load(path);
+        int32_t header_bytes = header_bytes_of(&now);
+        int64_t checkpoint = header_bytes + b2_record_bytes(B2_RECORD_CHECKPOINT, header_bytes);
+        CHECK(now.size >= flushed.size);
+        /* The flushed bytes, the synced checkpoint, the new header, and zeros where nothing was written. */
+        uint8_t *lost = calloc(1, (size_t)now.size);
+        if (!lost) abort();
+        memcpy(lost, flushed.bytes, (size_t)flushed.size);
+        memcpy(lost, now.bytes, (size_t)checkpoint);
+        save(path_of("lost"), lost, now.size);
+        blosc2_recovery recovery;
+        CHECK(version_in(path_of("lost"), &recovery) == 1);
+        CHECK(recovery == BLOSC2_RECOVERED_OLDER);
+        free(lost);
+        free(now.bytes);
+        path = path_of("flushed");
+    }
+    blosc2_schunk_free(schunk);
+    free(flushed.bytes);
+}
+
+/* ------------------------------------------------------------------ space */
+
+static void dead_space_is_bounded(blosc2_durability durability)
+{
+    const char *path = path_of("space");
+    blosc2_schunk *schunk = create(path, durability);
+    int64_t most = 0, live = 0;
+    for (int version = 1; version < 3000; version++) {
+        CHECK_OK(blosc2_schunk_begin(schunk));
+        CHECK_OK(put(schunk, version % COUNT, version));
+        CHECK_OK(blosc2_schunk_commit(schunk));
+        if (version % 500 == 0) { /* others go on where this one has stopped */
+            blosc2_schunk_free(schunk);
+            CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk));
+        }
+        int64_t size = ((const b2_frame_store *)schunk->store)->file_end;
+        most = size > most ? size : most;
+    }
+    CHECK_OK(blosc2_schunk_stored_bytes(schunk, &live));
+    CHECK(most < (4 << 20) && live < 5 * (CHUNK + 32)); /* 3000 updates have written 6 MB at least */
+    CHECK_OK(commit_version(schunk, 77));
+    blosc2_schunk_free(schunk);
+    blosc2_recovery recovery;
+    CHECK(version_in(path, &recovery) == 77 && recovery == BLOSC2_RECOVERED_NOTHING);
+    scratch_remove(path);
+}
+
+static void a_flushed_file_ends_with_its_frame(void)
+{
+    const char *path = path_of("ends");
+    blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
+    for (int version = 1; version < 200; version++) {
+        CHECK_OK(commit_version(schunk, version % 90));
+        if (version % 10) continue;
+        CHECK_OK(blosc2_schunk_flush(schunk));
+        file_bytes file = load(path);
+        CHECK(file.size == frame_bytes_of(&file));
+        free(file.bytes);
+        CHECK(version_of(schunk) == version % 90);
+    }
+    CHECK_OK(blosc2_schunk_begin(schunk));
+    CHECK(blosc2_schunk_flush(schunk) == BLOSC2_E_ARGUMENT &&
+          blosc2_schunk_compact(schunk) == BLOSC2_E_ARGUMENT);
+    blosc2_schunk_free(schunk);
+}
+
+static void compaction_leaves_no_dead_space(void)
+{
+    const char *path = path_of("compact");
+    blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER), *reader;
+    for (int version = 1; version < 30; version++) CHECK_OK(commit_version(schunk, version));
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_READ, &reader));
+    file_bytes before = load(path);
+    CHECK_OK(blosc2_schunk_compact(schunk));
+    file_bytes after = load(path);
+    uint8_t *bytes;
+    size_t size;
+    CHECK_OK(blosc2_schunk_to_bytes(schunk, &bytes, &size));
+    int64_t checkpoint = b2_record_bytes(B2_RECORD_CHECKPOINT, header_bytes_of(&after));
+    CHECK(after.size == (int64_t)size + checkpoint && after.size < before.size);
+    CHECK(version_of(schunk) == 29 && version_of(reader) == 29);
+    CHECK_OK(commit_version(schunk, 30));
+    blosc2_recovery recovery;
+    blosc2_schunk_free(schunk);
+    blosc2_schunk_free(reader);
+    CHECK(version_in(path, &recovery) == 30);
+    CHECK(scratch_entries(directory) > 0);
+    blosc2_bytes_free(bytes);
+    free(before.bytes);
+    free(after.bytes);
+}
+
+/* ------------------------------------------------------------------ syncs */
+
+static b2_io failing_sync;
+static int syncs, fail_from;
+
+static int count_sync(void *context, b2_file *file)
+{
+    if (syncs++ >= fail_from)
+        return blosc2_fail_io(BLOSC2_E_IO, 5, "medium", "sync: it fails, as a test wants it");
+    return b2_io_system()->sync(context, file);
+}
+
+static void after_a_failed_sync_a_handle_changes_nothing(void)
+{
+    failing_sync = *b2_io_system();
+    failing_sync.sync = count_sync;
+    for (fail_from = 0; fail_from < 8; fail_from++) {
+        char name[32];
+        snprintf(name, sizeof name, "sync-%d", fail_from);
+        const char *path = path_of(name);
+        syncs = 0;
+        b2_schunk_use_io(&failing_sync);
+        blosc2_schunk *schunk;
+        blosc2_schunk_options options = {.home = BLOSC2_HOME_FILE,
+                                         .path = path,
+                                         .safety = {.durability = BLOSC2_DURABILITY_FSYNC},
+                                         .cparams = blosc2_cparams_default(4),
+                                         .chunk_bytes = CHUNK,
+                                         .block_bytes = BLOCK,
+                                         .chunk_count = COUNT,
+                                         .fill = BLOSC2_SPECIAL_ZEROS};
+        CHECK_OK(blosc2_schunk_create(&options, &schunk));
+        int version = 0, status = BLOSC2_OK;
+        while (version < 20 && (status = commit_version(schunk, version)) == BLOSC2_OK) version++;
+        CHECK(status == BLOSC2_E_IO && blosc2_last_os_error() == 5);
+        if (version > 0) {
+            CHECK(version_of(schunk) == version - 1); /* as before the change, and readable */
+            CHECK(commit_version(schunk, 50) == BLOSC2_E_IO && blosc2_schunk_flush(schunk) == BLOSC2_E_IO);
+        }
+        b2_schunk_use_io(NULL);
+        blosc2_schunk_free(schunk);
+        if (version == 0) continue;
+        blosc2_recovery recovery;
+        int found = version_in(path, &recovery);
+        CHECK(found == version - 1 || found == version);
+    }
+}
+
+int main(void)
+{
+    CHECK_OK(blosc2_init());
+    CHECK_OK(blosc2_workspace_create(&workspace));
+    directory = scratch_directory();
+    a_header_torn_at_any_byte_is_completed();
+    a_header_without_its_bytes_gives_the_flushed_state();
+    dead_space_is_bounded(BLOSC2_DURABILITY_ORDER);
+    dead_space_is_bounded(BLOSC2_DURABILITY_FSYNC);
+    a_flushed_file_ends_with_its_frame();
+    compaction_leaves_no_dead_space();
+    after_a_failed_sync_a_handle_changes_nothing();
+    scratch_remove(directory);
+    blosc2_workspace_free(workspace);
+    return check_result();
+}
