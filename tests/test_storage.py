@@ -16,6 +16,7 @@ import sys
 import numpy as np
 import pytest
 import refdecode
+import refsums
 from support import home_arguments, neighbours, parse_frame, reference_array, sample, snapshot
 
 import caterva as cat
@@ -42,13 +43,16 @@ def frame_length(frame: bytes) -> int:
 
 
 def live_extents(frame: bytes) -> list[tuple[int, int]]:
-    """[start, stop) of every chunk that the index mentions, of the index, and of the trailer."""
+    """[start, stop) of every chunk that the index mentions, with its postscript, of the index, and the trailer."""
     parsed = refdecode.parse_frame(frame)
     extents = []
     for offset in parsed.offsets:
         if offset >= 0:
             start = parsed.header_len + offset
-            extents.append((start, start + struct.unpack_from("<i", frame, start + 12)[0]))
+            cbytes = struct.unpack_from("<i", frame, start + 12)[0]
+            after = refsums.postscript(frame[start : start + cbytes])
+            assert frame[start + cbytes : start + cbytes + len(after)] == after
+            extents.append((start, start + cbytes + len(after)))
     if parsed.nbytes:
         extents.append((parsed.header_len + parsed.cbytes, parsed.frame_len))
     return extents

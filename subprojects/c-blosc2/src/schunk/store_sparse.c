@@ -141,12 +141,11 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
     return BLOSC2_OK;
 }
 
-/* Files that were put since the last commit have the numbers from `committed_next` on: no reader knows them.
- */
+/* No reader knows files that the open change has put. */
 static void sparse_drop(b2_store *base, int64_t location)
 {
     sparse_store *store = (sparse_store *)base;
-    if (base->has_readers && location < store->committed_next)
+    if (base->has_readers && !base->is_changing)
         store->has_left_overs = true;
     else
         remove_chunk(store, location);
@@ -316,6 +315,7 @@ static int sparse_prepare(b2_store *base, const b2_index *index)
 {
     const sparse_store *store = (const sparse_store *)base;
     (void)index;
+    base->is_changing = !store->poisoned;
     if (!store->poisoned) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
                           "%s: a sync failed, and what is on the medium is not known: open it again",
@@ -335,6 +335,7 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
     if (status == BLOSC2_OK && syncs) status = sync_names(store);
+    if (status == BLOSC2_OK) base->is_changing = false;
     return status;
 }
 
