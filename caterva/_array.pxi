@@ -412,16 +412,30 @@ cdef class ArrayHandle:
             status = caterva_array_resize(owner.array, extents)
         check(status)
 
-    def edit(self, shape, int axis, steps, values):
-        """Make the steps (kind, start, count, source) along an axis of an array of `shape`: one change, or a
-        part of one. `values` (a buffer, or None) are as long as the array on the other axes."""
+    def edit(self, plan):
+        """Make the steps (kind, start, count, source) of an edit along an axis: one change, or a part of one.
+
+        ``plan(shape, chunks)`` gives axis, steps, and values (a buffer, or None) that are as long as the array
+        on the other axes. It is called when nobody else can change the array, and must not use it.
+        """
         cdef Owner owner = self.own()
-        cdef Edit edit = Edit(shape, axis, steps, values, self.itemsize)
+        cdef Plan planner = Plan(plan)
         cdef int status
         with nogil:
-            status = caterva_array_edit(owner.array, edit.shape, edit.axis, edit.steps, edit.step_count,
-                                        edit.values, edit.strides)
+            status = caterva_array_plan_edit(owner.array, call_plan, <void *>planner)
+        if planner.error is not None:
+            raise planner.error
         check(status)
+
+    def refresh(self):
+        """Have what others have committed; whether anything was written."""
+        cdef Owner owner = self.own()
+        cdef bint changed = False
+        cdef int status
+        with nogil:
+            status = caterva_array_refresh(owner.array, &changed)
+        check(status)
+        return bool(changed)
 
     # ------------------------------------------------------------ bytes and metalayers
 
@@ -473,6 +487,23 @@ cdef class ArrayHandle:
         cdef int status
         with nogil:
             status = caterva_array_set_layers(owner.array, <blosc2_layer_kind>kind, given.items, given.count)
+        check(status)
+
+
+    def change_layer(self, str name, change):
+        """Replace the content of a variable-length metalayer by ``change(content)``; None if there is none.
+
+        It is called when nobody else can change the array, and must not use it.
+        """
+        cdef Owner owner = self.own()
+        cdef bytes encoded = layer_name(name)
+        cdef const char *c_name = encoded
+        cdef ContentChange changer = ContentChange(change)
+        cdef int status
+        with nogil:
+            status = caterva_array_change_layer(owner.array, c_name, call_change, <void *>changer)
+        if changer.error is not None:
+            raise changer.error
         check(status)
 
 

@@ -9,7 +9,7 @@ cdef extern from "blosc2.h":
     ctypedef enum blosc2_status:
         BLOSC2_OK, BLOSC2_E_ARGUMENT, BLOSC2_E_CORRUPT, BLOSC2_E_UNSUPPORTED, BLOSC2_E_CODEC, BLOSC2_E_IO
         BLOSC2_E_MEMORY, BLOSC2_E_EXISTS, BLOSC2_E_NOT_FOUND, BLOSC2_E_READ_ONLY, BLOSC2_E_CHANGED
-        BLOSC2_E_INTERRUPTED, BLOSC2_E_LIMIT
+        BLOSC2_E_INTERRUPTED, BLOSC2_E_LIMIT, BLOSC2_E_LOCKED
     int blosc2_fail(int status, const char *format, ...) noexcept nogil
     const char *blosc2_last_error() noexcept nogil
     int blosc2_last_os_error() noexcept nogil
@@ -151,8 +151,16 @@ cdef extern from "caterva.h":
     ctypedef struct caterva_step:
         caterva_step_kind kind
         int64_t start, count, source
-    int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis, const caterva_step *steps,
-                           int64_t step_count, const void *values, const int64_t *strides) noexcept nogil
+    ctypedef struct caterva_edit:
+        int axis
+        const caterva_step *steps
+        int64_t step_count
+        const void *values
+        const int64_t *strides
+    ctypedef int caterva_plan_fn(void *context, const caterva_geometry *geometry,
+                                 caterva_edit *out) noexcept nogil
+    int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context) noexcept nogil
+    int caterva_array_refresh(caterva_array *array, bint *changed) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
@@ -173,3 +181,7 @@ cdef extern from "caterva.h":
                             void *context) noexcept nogil
     int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil
     int caterva_array_stored_bytes(caterva_array *array, int64_t *bytes) noexcept nogil
+    ctypedef int caterva_content_fn(void *context, const uint8_t *content, int32_t content_bytes,
+                                    blosc2_metalayer *out) noexcept nogil
+    int caterva_array_change_layer(caterva_array *array, const char *name, caterva_content_fn *content_of,
+                                   void *context) noexcept nogil

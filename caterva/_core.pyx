@@ -37,6 +37,7 @@ EXCEPTIONS = {
     BLOSC2_E_READ_ONLY: errors.StorageError,
     BLOSC2_E_CHANGED: errors.FileChangedError,
     BLOSC2_E_LIMIT: errors.LimitError,
+    BLOSC2_E_LOCKED: errors.LockedError,
 }
 
 # The built-in that Python has for an errno, to ours that is one too.

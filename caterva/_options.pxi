@@ -162,34 +162,42 @@ cdef blosc2_metalayer make_layer(bytes name, bytes content) except *:
     return layer
 
 
-cdef class Edit:
-    """The steps of an edit along one axis, and the values that it writes."""
+cdef class Plan:
+    """Plans an edit along one axis by a Python function, when the C library asks; keeps its steps and values.
 
+    The function takes shape and chunks, and gives axis, steps, and the values that they write (a buffer, or
+    None).
+    """
+
+    cdef object make
+    cdef object error  # raised by the function
     cdef int64_t shape[16]
     cdef int64_t strides[16]
     cdef int axis
-    cdef caterva_step *steps
-    cdef int64_t step_count
-    cdef const void *values
     cdef Buffer held
     cdef bytearray room
 
-    def __cinit__(self, shape, int axis, steps, values, itemsize):
-        cdef int64_t n
-        if not 0 <= axis < len(shape) <= CATERVA_MAX_NDIM:
-            raise ValueError(f"axis: {axis} of {len(shape)}")
-        parse_extents(shape, len(shape), 0x7FFFFFFFFFFFFFFF, self.shape, "shape")
-        self.axis = axis
+    def __cinit__(self, make):
+        self.make = make
+
+    cdef int plan(self, const caterva_geometry *geometry, caterva_edit *out) except -1:
+        cdef int axis, ndim = geometry.ndim
+        for axis in range(ndim):
+            self.shape[axis] = geometry.shape[axis]
+        shape = tuple([geometry.shape[axis] for axis in range(ndim)])
+        chunks = tuple([geometry.chunks[axis] for axis in range(ndim)])
+        self.axis, steps, values = self.make(shape, chunks)
+        if not 0 <= self.axis < ndim:
+            raise ValueError(f"axis: {self.axis} of {ndim}")
+        out.axis = self.axis
         if values is not None:
-            self.take_values(values, len(shape), itemsize)
-        self.step_count = len(steps)
-        self.room = bytearray(len(steps) * sizeof(caterva_step))
-        self.steps = <caterva_step *>PyByteArray_AsString(self.room)
-        for n in range(self.step_count):
-            kind, self.steps[n].start, self.steps[n].count, self.steps[n].source = steps[n]
-            self.steps[n].kind = <caterva_step_kind><int>kind
-            if self.steps[n].kind == CATERVA_STEP_WRITE:
-                self.check_write(&self.steps[n])
+            self.take_values(values, ndim, geometry.item_bytes)
+            out.values = self.held.view.buf
+            out.strides = self.strides
+        self.take_steps(steps)
+        out.steps = <const caterva_step *>PyByteArray_AsString(self.room)
+        out.step_count = len(steps)
+        return 0
 
     cdef int take_values(self, values, int ndim, itemsize) except -1:
         """The values must be as long as the array is: the C library trusts the strides."""
@@ -201,7 +209,18 @@ cdef class Edit:
             self.strides[d] = self.held.view.strides[d]
             if d != self.axis and self.held.view.shape[d] != self.shape[d]:
                 raise ValueError(f"values: {self.held.view.shape[d]} on axis {d} (expected {self.shape[d]})")
-        self.values = self.held.view.buf
+        return 0
+
+    cdef int take_steps(self, steps) except -1:
+        cdef int64_t n
+        cdef caterva_step *out
+        self.room = bytearray(len(steps) * sizeof(caterva_step))
+        out = <caterva_step *>PyByteArray_AsString(self.room)
+        for n in range(len(steps)):
+            kind, out[n].start, out[n].count, out[n].source = steps[n]
+            out[n].kind = <caterva_step_kind><int>kind
+            if out[n].kind == CATERVA_STEP_WRITE:
+                self.check_write(&out[n])
         return 0
 
     cdef int check_write(self, const caterva_step *step) except -1:
@@ -209,3 +228,39 @@ cdef class Edit:
         if not 0 <= step.source <= extent or not 0 <= step.count <= extent - step.source:
             raise ValueError(f"values: {step.count} from {step.source} on (expected within {extent})")
         return 0
+
+
+cdef int call_plan(void *context, const caterva_geometry *geometry, caterva_edit *out) noexcept with gil:
+    cdef Plan plan = <Plan>context
+    try:
+        plan.plan(geometry, out)
+        return BLOSC2_OK
+    except BaseException as error:
+        plan.error = error
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "edit: not planned")
+
+
+cdef class ContentChange:
+    """Makes the new content of a metalayer from the old one by a Python function; both may be None."""
+
+    cdef object change
+    cdef object error  # raised by the function
+    cdef object content
+
+    def __cinit__(self, change):
+        self.change = change
+
+
+cdef int call_change(void *context, const uint8_t *content, int32_t content_bytes,
+                     blosc2_metalayer *out) noexcept with gil:
+    cdef ContentChange change = <ContentChange>context
+    try:
+        before = None if content == NULL else PyBytes_FromStringAndSize(<const char *>content, content_bytes)
+        change.content = change.change(before)
+        if change.content is not None:
+            layer = make_layer(out.name, change.content)
+            out.content, out.content_bytes = layer.content, layer.content_bytes
+        return BLOSC2_OK
+    except BaseException as error:
+        change.error = error
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: not changed")

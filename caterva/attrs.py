@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Attrs"]
 
-_changing = threading.Lock()  # all attributes of an array are one metalayer: read, changed, written
 
-
-def _forget_parents_lock() -> None:
-    """Begin anew in a forked child, where the thread that held the lock is not."""
-    global _changing
-    _changing = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parents_lock)
+def _attributes_of(content: bytes) -> dict[str, Any]:
+    found = unpack(content, f"metalayer {ATTRIBUTES!r}", list_hook=None)
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise CorruptDataError(f"metalayer {ATTRIBUTES!r}: not a mapping of names")
+    return found
 
 
 def _as_name(key: Any) -> str:
@@ -92,19 +85,15 @@ class Attrs(MutableMapping[str, Any]):
             content = self._handle.layer(VARIABLE, ATTRIBUTES)
         except KeyError:
             return {}
-        found = unpack(content, f"metalayer {ATTRIBUTES!r}", list_hook=None)
-        if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-            raise CorruptDataError(f"metalayer {ATTRIBUTES!r}: not a mapping of names")
-        return found
+        return _attributes_of(content)
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
-        with _changing:
-            attributes = self.asdict()
-            had_some = bool(attributes)
+        def changed(content: bytes | None) -> bytes | None:
+            attributes = {} if content is None else _attributes_of(content)
             change(attributes)
-            if attributes or had_some:
-                content = pack(attributes) if attributes else None
-                self._handle.set_layers(VARIABLE, [(ATTRIBUTES, content)])
+            return pack(attributes) if attributes else None
+
+        self._handle.change_layer(ATTRIBUTES, changed)
 
     def __getitem__(self, key: str) -> Any:
         return self.asdict()[key]

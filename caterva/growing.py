@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from caterva import _core, growth
 from caterva.dtypes import Items
-from caterva.shapes import as_shape
+from caterva.shapes import Shape, as_shape
 from caterva.values import as_items
 
 __all__ = ["Growing"]
@@ -63,10 +64,8 @@ class Growing:
         >>> array.append([7, 8])
         6
         """
-        shape = self._handle.shape
-        return self._edit(
-            shape, growth.append(shape, self._handle.chunks, as_items(values, self._items), axis)
-        )
+        items = as_items(values, self._items)
+        return self._edit(lambda shape, chunks: growth.append(shape, chunks, items, axis))
 
     def insert(self, index: Any, values: Any, axis: int = 0) -> int:
         """Insert values before an index, or before several, as `numpy.insert` does.
@@ -98,9 +97,8 @@ class Growing:
         >>> array[...]
         PlainArray([0, 7, 8, 1, 2, 3])
         """
-        shape = self._handle.shape
         items = as_items(values, self._items)
-        return self._edit(shape, growth.insert(shape, self._handle.chunks, index, items, axis))
+        return self._edit(lambda shape, chunks: growth.insert(shape, chunks, index, items, axis))
 
     def delete(self, key: Any, axis: int = 0) -> int:
         """Delete items along an axis, as `numpy.delete` does; whole chunks go without moving others.
@@ -125,13 +123,17 @@ class Growing:
         >>> array.delete([0, -1])
         4
         """
-        shape = self._handle.shape
-        return self._edit(shape, growth.delete(shape, self._handle.chunks, key, axis))
+        return self._edit(lambda shape, chunks: growth.delete(shape, chunks, key, axis))
 
-    def _edit(self, shape: tuple[int, ...], edit: growth.Edit) -> int:
-        grown = (*shape[: edit.axis], edit.length, *shape[edit.axis + 1 :])
-        as_shape(grown, self._handle.itemsize)
-        values = None if edit.values is None else edit.values.view(self._items.raw)
-        if edit.steps:
-            self._handle.edit(shape, edit.axis, edit.steps, values)
-        return edit.length
+    def _edit(self, plan: Callable[[Shape, Shape], growth.Edit]) -> int:
+        """Make an edit that is planned for shape and chunks as they are when nobody else can change them."""
+        edits: list[growth.Edit] = []
+
+        def make(shape: Shape, chunks: Shape) -> tuple[int, list[growth.Step], Any]:
+            edit = plan(shape, chunks)
+            as_shape((*shape[: edit.axis], edit.length, *shape[edit.axis + 1 :]), self._handle.itemsize)
+            edits.append(edit)
+            return edit.axis, edit.steps, None if edit.values is None else edit.values.view(self._items.raw)
+
+        self._handle.edit(make)
+        return edits[0].length

@@ -377,6 +377,30 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     # ---------------------------------------------------------------- the handle
 
+    def refresh(self) -> bool:
+        """Have what others have committed since the array was opened, changed or refreshed here.
+
+        An array in a file or directory is a snapshot: other processes' changes show, whole, after this, and
+        when the array is changed here. The shape may become another one.
+
+        Returns
+        -------
+        bool
+            Whether anything was written by others.
+
+        Raises
+        ------
+        FileChangedError
+            If the file or directory is gone, or is an array of other items or another number of axes by now.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> caterva.zeros((4,), 1, chunks=(2,)).refresh()
+        False
+        """
+        return self._handle.refresh()
+
     def close(self) -> None:
         """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
         self._handle.close()

@@ -91,12 +91,22 @@ def stored_dtype(source) -> np.dtype:
 
 
 def snapshot(path) -> dict[str, bytes]:
-    """Every byte at `path` (file, directory or nothing), and the names of its neighbours."""
+    """Every byte at `path` (file, directory or nothing), and the names of its neighbours; no lock files."""
     path = Path(path)
     files = sorted(path.rglob("*")) if path.is_dir() else [path] * path.is_file()
-    state = {str(file.relative_to(path.parent)): file.read_bytes() for file in files if file.is_file()}
-    state["*"] = repr(sorted(entry.name for entry in path.parent.iterdir())).encode()
+    files = [file for file in files if file.is_file() and not is_lock(file)]
+    state = {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
+    state["*"] = repr(neighbours(path)).encode()
     return state
+
+
+def is_lock(path: Path) -> bool:
+    return path.name.endswith(".b2lock")
+
+
+def neighbours(path: Path) -> list[str]:
+    """Names in the folder of `path`, without those of lock files."""
+    return sorted(entry.name for entry in path.parent.iterdir() if not is_lock(entry))
 
 
 def copy_tree(source: Path, target: Path) -> Path:

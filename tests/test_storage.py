@@ -16,7 +16,8 @@ import sys
 import numpy as np
 import pytest
 import refdecode
-from support import home_arguments, parse_frame, reference_array, sample, snapshot
+import refsums
+from support import home_arguments, neighbours, parse_frame, reference_array, sample, snapshot
 
 import caterva as cat
 
@@ -42,13 +43,16 @@ def frame_length(frame: bytes) -> int:
 
 
 def live_extents(frame: bytes) -> list[tuple[int, int]]:
-    """[start, stop) of every chunk that the index mentions, of the index, and of the trailer."""
+    """[start, stop) of every chunk that the index mentions, with its postscript, of the index, and the trailer."""
     parsed = refdecode.parse_frame(frame)
     extents = []
     for offset in parsed.offsets:
         if offset >= 0:
             start = parsed.header_len + offset
-            extents.append((start, start + struct.unpack_from("<i", frame, start + 12)[0]))
+            cbytes = struct.unpack_from("<i", frame, start + 12)[0]
+            after = refsums.postscript(frame[start : start + cbytes])
+            assert frame[start + cbytes : start + cbytes + len(after)] == after
+            extents.append((start, start + cbytes + len(after)))
     if parsed.nbytes:
         extents.append((parsed.header_len + parsed.cbytes, parsed.frame_len))
     return extents
@@ -289,9 +293,9 @@ def test_a_handle_opened_before_another_wrote_reads_one_state_whole(home, data, 
 
 
 @pytest.mark.parametrize("home", ["file", "directory"])
-def test_a_writer_notices_another_and_destroys_nothing(home, data, path):
+def test_a_writer_that_locks_nothing_notices_another_and_destroys_nothing(home, data, path):
     make(data, path, home)
-    first, second = cat.open(str(path)), cat.open(str(path))
+    first, second = cat.open(str(path)), cat.open(str(path), locking=False)
     first[0, :] = 1
     for change in (lambda: second.__setitem__((1, slice(None)), 2), lambda: second.vlmeta.update(a=b"b")):
         with pytest.raises(cat.FileChangedError, match=path.name):
@@ -312,9 +316,15 @@ def test_a_writer_notices_that_its_file_was_replaced(home, data, path):
     cat.remove(str(path))
     with pytest.raises(cat.FileChangedError):
         array[0, 0] = 1
-    make(data, path, home)
+    assert list(path.parent.iterdir()) == []
+    make(data[0], path, home)
     with pytest.raises(cat.FileChangedError):
         array[0, 0] = 1
+    cat.remove(str(path))
+    make(data.view("<f4"), path, home)
+    with pytest.raises(cat.FileChangedError):
+        array[0, 0] = 1
+    assert cat.open(str(path)).to_buffer() == data.tobytes()
     assert cat.open(str(path)).to_buffer() == data.tobytes()
 
 
@@ -412,4 +422,4 @@ def test_on_a_full_disk_the_array_stays_as_it_was(home, path):
     run = [sys.executable, "-P", "-c", FULL_DISK, str(path), home]
     done = subprocess.run(run, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    assert neighbours(path) == [path.name]

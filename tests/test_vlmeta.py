@@ -13,6 +13,9 @@ from support import snapshot
 import caterva as cat
 from caterva import objects
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 GRID = {"chunks": (4, 5), "blocks": (2, 3)}
 
 
@@ -135,6 +138,10 @@ def test_a_change_is_one_commit(change, path, monkeypatch):
         def set_layers(self, kind, layers):
             calls.append(layers)
             handle.set_layers(kind, layers)
+
+        def change_layer(self, name, change):
+            calls.append(name)
+            handle.change_layer(name, change)
 
     handle = array._handle
     monkeypatch.setattr(array, "_handle", Counting())

@@ -197,7 +197,39 @@ CATERVA_API int caterva_array_edit(caterva_array *array, const int64_t *shape, i
                                    const caterva_step *steps, int64_t step_count, const void *values,
                                    const int64_t *strides);
 
-/** One change, as blosc2_schunk_begin(), _commit(), _rollback(). */
+/** An edit: its axis, steps, and what WRITE takes, as for caterva_array_edit(). */
+typedef struct caterva_edit {
+    int axis;
+    const caterva_step *steps;
+    int64_t step_count; /**< 0: nothing to do */
+    const void *values;
+    const int64_t *strides;
+} caterva_edit;
+
+/**
+ * Plan an edit of an array as it is now: called in the change, when no other thread or process can change it,
+ * and must call nothing of this array. What it sets `out` to stays until the edit is made. A failure, with
+ * its message, becomes that of the call.
+ */
+typedef int caterva_plan_fn(void *context, const caterva_geometry *geometry, caterva_edit *out);
+
+/** caterva_array_edit() of an array whose shape others may change until it is locked. */
+CATERVA_API int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context);
+
+/**
+ * Have what other handles and processes have committed since this one has read or changed the array: shape,
+ * items, metalayers. Waits for calls in other threads, not for other processes. No effect within a change,
+ * and in memory. Failures: blosc2_schunk_refresh(); BLOSC2_E_CHANGED too if items or number of axes are
+ * others.
+ * @param changed  Set to whether anything was written.
+ */
+CATERVA_API int caterva_array_refresh(caterva_array *array, bool *changed);
+
+/**
+ * One change, as blosc2_schunk_begin(), _commit(), _rollback(). Calls that change the array begin one by
+ * themselves. Where others have committed meanwhile the array has their shape from then on: what it is asked
+ * to do is checked against that.
+ */
 CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);
 CATERVA_API void caterva_array_rollback(caterva_array *array);
@@ -242,6 +274,17 @@ CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *nam
 CATERVA_API int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
                                      blosc2_verdict *verdict);
 CATERVA_API int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress, void *context);
+/**
+ * Give the new content of a layer, made from the one that is there.
+ * @param content  NULL if there is none.
+ * @param out      Its content and content_bytes are to be set, and stay until the call is over; NULL deletes.
+ */
+typedef int caterva_content_fn(void *context, const uint8_t *content, int32_t content_bytes,
+                               blosc2_metalayer *out);
+
+/** Change a variable layer by what is in it: no other thread or process can change it in between. */
+CATERVA_API int caterva_array_change_layer(caterva_array *array, const char *name,
+                                           caterva_content_fn *content_of, void *context);
 
 /** blosc2_schunk_to_bytes() and blosc2_schunk_stored_bytes() under the lock. */
 CATERVA_API int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size);

@@ -1,4 +1,5 @@
 /** Arrays: made, opened, released and described. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static void name_chunk(const void *context, int64_t chunk, char *out, size_t byt
         used += (size_t)snprintf(out + used, bytes - used, "%s%" PRId64, d ? ", " : " (", index[d]);
     if (used < bytes) snprintf(out + used, bytes - used, ")");
 }
+static int accept_reload(void *context, blosc2_schunk *fresh);
 
 /** An array over `schunk`, which it owns then. */
 static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const void *dtype,
@@ -89,6 +91,7 @@ static int array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, co
     array->dtype = text;
     array->schunk = schunk;
     blosc2_schunk_name_chunks(schunk, name_chunk, array);
+    blosc2_schunk_on_reload(schunk, accept_reload, array);
     array->cache.bytes = CATERVA_CACHE_BYTES;
     array->committed = *geometry;
     atomic_flag_clear(&array->geometry_taken);
@@ -322,27 +325,67 @@ static int correct_stale_layer(blosc2_schunk *schunk, const caterva_geometry *ge
     return status;
 }
 
-static int array_from_metadata(blosc2_schunk *schunk, const cat_metadata *metadata, caterva_array **out)
+/** The geometry of a metalayer, checked against the chunks that are there. */
+static int find_geometry(blosc2_schunk *schunk, const cat_metadata *metadata, caterva_geometry *geometry)
 {
-    caterva_geometry geometry = metadata->geometry;
     cat_layout layout;
-    geometry.item_bytes = blosc2_schunk_cparams(schunk)->item_bytes;
-    int status = cat_layout_init(&geometry, BLOSC2_E_CORRUPT, &layout);
+    *geometry = metadata->geometry;
+    geometry->item_bytes = blosc2_schunk_cparams(schunk)->item_bytes;
+    int status = cat_layout_init(geometry, BLOSC2_E_CORRUPT, &layout);
     if (status == BLOSC2_OK) status = check_chunks(schunk, &layout);
-    if (status == BLOSC2_OK) status = correct_stale_layer(schunk, &geometry);
-    if (status < 0) return status;
-    return array_new(schunk, &geometry, metadata->dtype, (size_t)metadata->dtype_bytes, out);
+    return status < 0 ? status : correct_stale_layer(schunk, geometry);
+}
+
+/** @param content  What `metadata` points into; set to a block for blosc2_bytes_free(), or NULL, on failure
+ * too.
+ */
+static int describe(blosc2_schunk *schunk, uint8_t **content, cat_metadata *metadata,
+                    caterva_geometry *geometry)
+{
+    cat_metadata_kind kind;
+    int32_t size;
+    *content = NULL;
+    int status = load_metadata(schunk, &kind, content, &size);
+    if (status == BLOSC2_OK) status = cat_metadata_parse(kind, *content, size, metadata);
+    return status < 0 ? status : find_geometry(schunk, metadata, geometry);
+}
+
+static bool has_dtype(const caterva_array *array, const cat_metadata *metadata)
+{
+    size_t bytes = (size_t)metadata->dtype_bytes;
+    return strlen(array->dtype) == bytes && (bytes == 0 || memcmp(array->dtype, metadata->dtype, bytes) == 0);
+}
+
+/** Others have changed the array; or have put another one into its place, which nobody here has asked for. */
+static int accept_reload(void *context, blosc2_schunk *fresh)
+{
+    caterva_array *array = context;
+    cat_metadata metadata;
+    caterva_geometry geometry;
+    uint8_t *content;
+    int status = describe(fresh, &content, &metadata, &geometry);
+    bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim && has_dtype(array, &metadata);
+    blosc2_bytes_free(content);
+    if (status < 0) return cat_array_fail_within(array, status);
+    if (!same) {
+        const char *path = blosc2_schunk_path(array->schunk);
+        return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path,
+                              "%s is an array of other items or %d axes by now: open it again", path,
+                              geometry.ndim);
+    }
+    cat_array_set_geometry(array, &geometry);
+    array->committed = geometry;
+    return BLOSC2_OK;
 }
 
 static int array_from_schunk(blosc2_schunk *schunk, caterva_array **out)
 {
-    cat_metadata_kind kind;
     cat_metadata metadata;
-    uint8_t *content = NULL;
-    int32_t size;
-    int status = load_metadata(schunk, &kind, &content, &size);
-    if (status == BLOSC2_OK) status = cat_metadata_parse(kind, content, size, &metadata);
-    if (status == BLOSC2_OK) status = array_from_metadata(schunk, &metadata, out);
+    caterva_geometry geometry;
+    uint8_t *content;
+    int status = describe(schunk, &content, &metadata, &geometry);
+    if (status == BLOSC2_OK)
+        status = array_new(schunk, &geometry, metadata.dtype, (size_t)metadata.dtype_bytes, out);
     blosc2_bytes_free(content);
     return status;
 }

@@ -91,6 +91,14 @@ int caterva_array_compact(caterva_array *array)
     return status;
 }
 
+int caterva_array_refresh(caterva_array *array, bool *changed)
+{
+    blosc2_lock_own(array->lock);
+    int status = blosc2_schunk_refresh(array->schunk, changed);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
 int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size)
 {
     blosc2_lock_share(array->lock);

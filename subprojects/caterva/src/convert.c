@@ -176,7 +176,7 @@ int caterva_array_copy(caterva_array *from, const caterva_options *options, cate
     blosc2_lock_share(from->lock);
     int status = check_shape(&from->geometry, &options->geometry);
     if (status == BLOSC2_OK) status = caterva_array_create(&empty, &to);
-    if (status == BLOSC2_OK) status = copy_into(from, to);
+    if (status == BLOSC2_OK) status = blosc2_schunk_explain(from->schunk, copy_into(from, to));
     blosc2_lock_release(from->lock);
     if (status < 0) {
         caterva_array_free(to);
@@ -333,20 +333,34 @@ static int set_geometry_layers(caterva_array *array, const caterva_geometry *geo
     return status;
 }
 
-static int squeeze(caterva_array *array)
+static int squeeze_in_change(caterva_array *array)
 {
     squeeze_job job = {.array = array};
     squeeze_geometry(&array->geometry, &job);
-    if (job.geometry.ndim == array->geometry.ndim) return BLOSC2_OK;
+    if (job.geometry.ndim == array->geometry.ndim) return BLOSC2_OK; /* another process has resized it */
     int status = cat_layout_init(&job.geometry, BLOSC2_E_ARGUMENT, &job.layout);
-    cat_change change;
-    if (status == BLOSC2_OK) status = cat_change_enter(array, &change);
     if (status < 0) return status;
     /* A chunk keeps its bytes if none of its padding lay along the axes that go. */
     if (job.layout.chunk_bytes != array->layout.chunk_bytes) status = squeeze_chunks(&job);
     if (status == BLOSC2_OK) status = set_geometry_layers(array, &job.geometry);
     if (status == BLOSC2_OK) cat_array_set_geometry(array, &job.geometry);
-    return cat_change_leave(array, change, status);
+    return status;
+}
+
+static bool has_axes_to_drop(const caterva_geometry *geometry)
+{
+    for (int d = 0; d < geometry->ndim; d++) {
+        if (geometry->shape[d] == 1) return true;
+    }
+    return false;
+}
+
+static int squeeze(caterva_array *array)
+{
+    cat_change change;
+    if (!has_axes_to_drop(&array->geometry)) return BLOSC2_OK;
+    int status = cat_change_enter(array, &change);
+    return status < 0 ? status : cat_change_leave(array, change, squeeze_in_change(array));
 }
 
 int caterva_array_squeeze(caterva_array *array)

@@ -174,28 +174,57 @@ static int make_step(edit_job *job, const caterva_step *step)
     return bad_step(job, step);
 }
 
-static int edit(edit_job *job, const int64_t *shape, const caterva_step *steps, int64_t step_count)
+static int make_steps(caterva_array *array, const caterva_edit *edit)
 {
-    caterva_array *array = job->array;
-    const cat_layout *layout = &array->layout;
-    if (job->axis < 0 || job->axis >= layout->ndim)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "axis: %d (expected 0..%d)", job->axis, layout->ndim - 1);
-    if (memcmp(shape, layout->shape, (size_t)layout->ndim * sizeof *shape) != 0)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "edit: another thread has resized the array meanwhile");
+    edit_job job = {.array = array, .axis = edit->axis, .values = edit->values, .strides = edit->strides};
+    int status = BLOSC2_OK;
+    for (int64_t i = 0; i < edit->step_count && status == BLOSC2_OK; i++)
+        status = make_step(&job, &edit->steps[i]);
+    cat_scratch_free(&job.piece);
+    return status;
+}
+
+static int plan_and_make(caterva_array *array, caterva_plan_fn *plan, void *context)
+{
+    caterva_edit edit = {0};
     cat_change change;
     int status = cat_change_enter(array, &change);
     if (status < 0) return status;
-    for (int64_t i = 0; i < step_count && status == BLOSC2_OK; i++) status = make_step(job, &steps[i]);
-    cat_scratch_free(&job->piece);
+    status = plan(context, &array->geometry, &edit);
+    if (status == BLOSC2_OK && (edit.axis < 0 || edit.axis >= array->layout.ndim))
+        status =
+            blosc2_fail(BLOSC2_E_ARGUMENT, "axis: %d (expected 0..%d)", edit.axis, array->layout.ndim - 1);
+    if (status < 0 && change == CAT_CHANGE_CALLERS) return status; /* nothing was done */
+    if (status == BLOSC2_OK) status = make_steps(array, &edit);
     return cat_change_leave(array, change, status);
+}
+
+int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context)
+{
+    blosc2_lock_own(array->lock);
+    int status = plan_and_make(array, plan, context);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+/** A plan that was made for a shape. */
+typedef struct made_plan {
+    const int64_t *shape;
+    caterva_edit edit;
+} made_plan;
+
+static int give_plan(void *context, const caterva_geometry *geometry, caterva_edit *out)
+{
+    const made_plan *made = context;
+    if (memcmp(made->shape, geometry->shape, (size_t)geometry->ndim * sizeof *geometry->shape) != 0)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "edit: the array was resized meanwhile");
+    *out = made->edit;
+    return BLOSC2_OK;
 }
 
 int caterva_array_edit(caterva_array *array, const int64_t *shape, int axis, const caterva_step *steps,
                        int64_t step_count, const void *values, const int64_t *strides)
 {
-    edit_job job = {.array = array, .axis = axis, .values = values, .strides = strides};
-    blosc2_lock_own(array->lock);
-    int status = edit(&job, shape, steps, step_count);
-    blosc2_lock_release(array->lock);
-    return status;
+    made_plan made = {shape, {axis, steps, step_count, values, strides}};
+    return caterva_array_plan_edit(array, give_plan, &made);
 }

@@ -79,6 +79,46 @@ int caterva_array_delete_layer(caterva_array *array, const char *name)
     return caterva_array_set_layers(array, BLOSC2_LAYER_VARIABLE, &layer, 1);
 }
 
+/** @param content  Set to a block for blosc2_bytes_free(), NULL if there is no such layer. */
+static int find_content(const caterva_array *array, const char *name, uint8_t **content, int32_t *bytes)
+{
+    *content = NULL;
+    *bytes = 0;
+    int index = blosc2_schunk_find_layer(array->schunk, BLOSC2_LAYER_VARIABLE, name);
+    if (index < 0) return BLOSC2_OK;
+    return blosc2_schunk_layer_content(array->schunk, BLOSC2_LAYER_VARIABLE, index, content, bytes);
+}
+
+static int change_content(caterva_array *array, const char *name, caterva_content_fn *content_of,
+                          void *context)
+{
+    uint8_t *before;
+    int32_t before_bytes;
+    int status = find_content(array, name, &before, &before_bytes);
+    blosc2_metalayer layer = {.name = name};
+    if (status == BLOSC2_OK) status = content_of(context, before, before_bytes, &layer);
+    if (status == BLOSC2_OK && (before || layer.content))
+        status = set_or_delete(array->schunk, BLOSC2_LAYER_VARIABLE, &layer);
+    blosc2_bytes_free(before);
+    return status;
+}
+
+int caterva_array_change_layer(caterva_array *array, const char *name, caterva_content_fn *content_of,
+                               void *context)
+{
+    cat_change change;
+    int status = check_name(BLOSC2_LAYER_VARIABLE, name);
+    if (status < 0) return status;
+    blosc2_lock_own(array->lock);
+    status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = change_content(array, name, content_of, context);
+        if (change == CAT_CHANGE_OURS) status = cat_change_leave(array, change, status);
+    }
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
 static int set_shape_layer(caterva_array *array, int index, const int64_t *shape)
 {
     blosc2_metalayer layer = {.name = blosc2_schunk_layer_name(array->schunk, BLOSC2_LAYER_FIXED, index)};

@@ -264,6 +264,7 @@ int caterva_array_read(caterva_array *array, const caterva_selection *selection,
     int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
     if (status == BLOSC2_OK)
         status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
+    status = blosc2_schunk_explain(array->schunk, status);
     blosc2_lock_release(array->lock);
     return status;
 }

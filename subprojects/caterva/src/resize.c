@@ -209,16 +209,21 @@ int cat_array_shift(caterva_array *array, const cat_layers *layers)
     return status < 0 ? status : change_grid(&job);
 }
 
+static bool has_shape(const caterva_array *array, const int64_t *shape)
+{
+    return memcmp(shape, array->layout.shape, (size_t)array->layout.ndim * sizeof *shape) == 0;
+}
+
 static int resize(caterva_array *array, const int64_t *shape)
 {
-    int ndim = array->layout.ndim;
-    if (memcmp(shape, array->layout.shape, (size_t)ndim * sizeof *shape) == 0) return BLOSC2_OK;
+    if (has_shape(array, shape) && blosc2_schunk_read_only(array->schunk)) return BLOSC2_OK;
     resize_job checked = {0};
     cat_change change;
     int status = prepare(&checked, array, shape);
     if (status == BLOSC2_OK) status = cat_change_enter(array, &change);
     if (status < 0) return status;
-    status = cat_array_resize(array, shape, CAT_EXPOSED_FILL);
+    /* Only now: another process may have resized it. */
+    if (!has_shape(array, shape)) status = cat_array_resize(array, shape, CAT_EXPOSED_FILL);
     return cat_change_leave(array, change, status);
 }
 

@@ -126,12 +126,16 @@ static int check_crc(const char *what, uint32_t stored, uint32_t found)
     return blosc2_fail(BLOSC2_E_CORRUPT, "checksum of the %s: 0x%08x (stored: 0x%08x)", what, found, stored);
 }
 
+int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, const uint8_t *postscript)
+{
+    if (!has_magic(postscript)) return blosc2_fail(BLOSC2_E_CORRUPT, "no checksums behind the chunk");
+    return check_crc("header", b2_load_le32(postscript + HEADER_CRC),
+                     b2_crc32c(0, header, (size_t)header_bytes));
+}
+
 int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript)
 {
-    if (!has_magic(postscript))
-        return blosc2_fail(BLOSC2_E_CORRUPT, "no checksums behind the chunk (expected at %d)", view->cbytes);
-    int status = check_crc("header", b2_load_le32(postscript + HEADER_CRC),
-                           crc_of(view, 0, view->header_bytes));
+    int status = b2_postscript_check_raw_header(view->bytes, view->header_bytes, postscript);
     uint32_t count = b2_load_le32(postscript + COUNT), expected = (uint32_t)b2_postscript_count(view);
     if (status == BLOSC2_OK && count != expected)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "checksums of %u blocks (expected %u)", count, expected);

@@ -44,6 +44,9 @@ bool b2_postscript_is_intact(const uint8_t *bytes, size_t available);
  */
 int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript);
 
+/** The same for a header that could not be parsed. @param header_bytes 16 or 32. */
+int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, const uint8_t *postscript);
+
 /** Verify header and dictionary. @param postscript All b2_postscript_bytes() of it, here and below. */
 int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript);
 

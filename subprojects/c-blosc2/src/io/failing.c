@@ -138,6 +138,39 @@ static int failing_sync_directory(void *context, const char *path)
     return status < 0 ? status : f->inner->sync_directory(f->inner->context, path);
 }
 
+static int failing_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    failing *f = context;
+    int status = count(f, path);
+    return status < 0 ? status : f->inner->list(f->inner->context, path, visit, visit_context);
+}
+
+static int failing_lock(void *context, const char *path, b2_file **out)
+{
+    failing *f = context;
+    int status = count(f, path);
+    return status < 0 ? status : f->inner->lock(f->inner->context, path, out);
+}
+
+static int failing_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+{
+    failing *f = context;
+    int status = count(f, path);
+    return status < 0 ? status : f->inner->hold(f->inner->context, path, generation, out);
+}
+
+static b2_held failing_held(void *context, b2_file *own, uint64_t generation)
+{
+    failing *f = context;
+    return f->inner->held(f->inner->context, own, generation);
+}
+
+static void failing_unlock(void *context, b2_file *file)
+{
+    failing *f = context;
+    f->inner->unlock(f->inner->context, file);
+}
+
 int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
 {
     failing *f = b2_calloc(sizeof *f);
@@ -162,6 +195,11 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
         .kind = failing_kind,
         .identity = failing_identity,
         .sync_directory = failing_sync_directory,
+        .list = failing_list,
+        .lock = failing_lock,
+        .hold = failing_hold,
+        .held = failing_held,
+        .unlock = failing_unlock,
     };
     *out = &f->table;
     return BLOSC2_OK;

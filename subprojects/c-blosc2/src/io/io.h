@@ -31,6 +31,18 @@ typedef struct b2_identity {
     int64_t bytes, seconds, nanoseconds; /* size, and time of the last write */
 } b2_identity;
 
+static inline bool b2_identity_same(const b2_identity *a, const b2_identity *b)
+{
+    return a->device == b->device && a->number == b->number && a->bytes == b->bytes &&
+           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
+}
+
+/** Whether others hold snapshots: b2_io.held. */
+typedef enum b2_held { B2_HELD_NONE, B2_HELD_SOME, B2_HELD_UNKNOWN } b2_held;
+
+/** @param name  Of an entry of a directory, without its path. */
+typedef void b2_list_fn(void *context, const char *name);
+
 struct b2_io {
     void *context; /* first argument of every function; owned by who made the table */
     int (*open)(void *context, const char *path, b2_open_mode mode, b2_file **out);
@@ -52,7 +64,40 @@ struct b2_io {
     int (*kind)(void *context, const char *path, b2_path_kind *kind);
     int (*identity)(void *context, const char *path, b2_identity *out); /* BLOSC2_E_NOT_FOUND if missing */
     int (*sync_directory)(void *context, const char *path);             /* makes renames inside of it last */
+    /* Call `visit` for each entry of a directory but "." and "..", in any order; it may remove the entry. */
+    int (*list)(void *context, const char *path, b2_list_fn *visit, void *visit_context);
+
+    /* Locks: docs/format/frame-format.md 9, docs/design/processes.md. */
+
+    /* One try to lock the file at `path`, made if it is missing, against all others who open it, in this
+       process too. BLOSC2_E_LOCKED if one of them has it. The file can be read and written, but for byte 0. */
+    int (*lock)(void *context, const char *path, b2_file **out);
+    /* Tell others that somebody reads generation `generation` of the file or directory at `path`, until
+       `unlock`. Set to NULL where there is no way to. Needs no right to write, and hinders nobody. */
+    int (*hold)(void *context, const char *path, uint64_t generation, b2_file **out);
+    /* Whether others hold generations of the same file that are not `generation`. */
+    b2_held (*held)(void *context, b2_file *own, uint64_t generation);
+    /* End `lock` or `hold`, and close. NULL is fine. A forked child that does it ends neither for its
+       parent, who ends `lock` for both. */
+    void (*unlock)(void *context, b2_file *file);
 };
+
+/** Most generations that `hold` tells from each other: it takes them modulo this. */
+#define B2_GENERATIONS ((uint64_t)1 << 61)
+
+/** Wait. Signals may end it early. */
+void b2_io_sleep(int milliseconds);
+
+/** Milliseconds since some instant, by a clock that nobody sets. */
+int64_t b2_io_milliseconds(void);
+
+enum { B2_HOST_BYTES = 64 };
+
+/** Name of this machine, NUL-terminated, cut if it is long; "" if it has none. */
+void b2_io_host(char out[B2_HOST_BYTES]);
+
+/** False if there is no process of that number on this machine; true if in doubt. */
+bool b2_io_process_lives(int64_t process);
 
 /** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */
 char *b2_io_temporary_name(const char *path);

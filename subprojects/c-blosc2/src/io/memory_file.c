@@ -143,6 +143,36 @@ static int memory_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
+static int memory_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)visit;
+    (void)visit_context;
+    return memory_refuse(context, path);
+}
+
+/* ------------------------------------------------------------------ locks: nobody else can open it */
+
+static int memory_lock(void *context, const char *path, b2_file **out)
+{
+    (void)path;
+    *out = (b2_file *)context;
+    return BLOSC2_OK;
+}
+
+static int memory_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+{
+    (void)generation;
+    return memory_lock(context, path, out);
+}
+
+static b2_held memory_held(void *context, b2_file *own, uint64_t generation)
+{
+    (void)context;
+    (void)own;
+    (void)generation;
+    return B2_HELD_NONE;
+}
+
 /* ------------------------------------------------------------------ owner */
 
 int b2_io_memory_create(b2_io **out)
@@ -167,6 +197,11 @@ int b2_io_memory_create(b2_io **out)
         .kind = memory_kind,
         .identity = memory_identity,
         .sync_directory = memory_ignore,
+        .list = memory_list,
+        .lock = memory_lock,
+        .hold = memory_hold,
+        .held = memory_held,
+        .unlock = memory_close,
     };
     *out = &m->table;
     return BLOSC2_OK;

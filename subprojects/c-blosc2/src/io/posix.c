@@ -4,6 +4,7 @@
 #define _GNU_SOURCE /* syscall() */
 #endif
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,16 +23,12 @@
 #include "blosc2.h"
 #include "io/io.h"
 #include "io/map.h"
+#include "io/posix.h"
 
 /** Most bytes of one transfer: macOS refuses more than INT_MAX. */
 #define TRANSFER_BYTES ((size_t)1 << 30)
 
-/** What a b2_file of this table is. */
-typedef struct system_file {
-    int descriptor;
-    bool writable;
-    char path[]; /* for messages */
-} system_file;
+typedef b2_posix_file system_file;
 
 /* ------------------------------------------------------------------ failures */
 
@@ -65,8 +62,7 @@ static int check_writable(const system_file *f)
 
 /* ------------------------------------------------------------------ opening */
 
-/** open() that neither inherits, nor becomes a terminal's, nor waits for the other end of a pipe. */
-static int open_descriptor(const char *path, int flags)
+int b2_posix_open(const char *path, int flags)
 {
     flags |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int descriptor;
@@ -78,7 +74,7 @@ static int open_descriptor(const char *path, int flags)
     return descriptor;
 }
 
-static int check_regular(int descriptor, const char *path)
+int b2_posix_check_regular(int descriptor, const char *path)
 {
     struct stat info;
     if (fstat(descriptor, &info) < 0) return fail(errno, path, "stat");
@@ -101,7 +97,7 @@ static int system_open(void *context, const char *path, b2_open_mode mode, b2_fi
     if (!f) return blosc2_fail(BLOSC2_E_MEMORY, "%s: cannot allocate a file", path);
     memcpy(f->path, path, path_bytes);
     f->writable = mode == B2_OPEN_UPDATE || mode == B2_OPEN_NEW;
-    f->descriptor = open_descriptor(path, FLAGS[mode]);
+    f->descriptor = b2_posix_open(path, FLAGS[mode]);
     int status;
     if (f->descriptor < 0 && errno == ELOOP && mode == B2_OPEN_READ_INSIDE) {
         status = blosc2_fail_io(BLOSC2_E_IO, ELOOP, path,
@@ -109,7 +105,7 @@ static int system_open(void *context, const char *path, b2_open_mode mode, b2_fi
     } else if (f->descriptor < 0) {
         status = fail(errno, path, mode == B2_OPEN_NEW ? "create" : "open");
     } else {
-        status = check_regular(f->descriptor, path);
+        status = b2_posix_check_regular(f->descriptor, path);
         if (status < 0) close(f->descriptor);
     }
     if (status < 0) {
@@ -359,12 +355,26 @@ static int system_identity(void *context, const char *path, b2_identity *out)
 static int system_sync_directory(void *context, const char *path)
 {
     (void)context;
-    int descriptor = open_descriptor(path, O_RDONLY | O_DIRECTORY);
+    int descriptor = b2_posix_open(path, O_RDONLY | O_DIRECTORY);
     if (descriptor < 0) return fail(errno, path, "open");
     int result = sync_descriptor(descriptor);
     if (result < 0 && errno == EINVAL) result = 0; /* a file system that has no such thing */
     int status = check(result, path, "sync");
     close(descriptor);
+    return status;
+}
+
+static int system_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    DIR *directory = opendir(path);
+    if (!directory) return fail(errno, path, "list");
+    errno = 0;
+    for (const struct dirent *entry; (entry = readdir(directory)); errno = 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            visit(visit_context, entry->d_name);
+    int status = check(errno ? -1 : 0, path, "list");
+    closedir(directory);
     return status;
 }
 
@@ -387,6 +397,11 @@ const b2_io *b2_io_system(void)
         .kind = system_kind,
         .identity = system_identity,
         .sync_directory = system_sync_directory,
+        .list = system_list,
+        .lock = b2_posix_lock,
+        .hold = b2_posix_hold,
+        .held = b2_posix_held,
+        .unlock = b2_posix_unlock,
     };
     return &table;
 }

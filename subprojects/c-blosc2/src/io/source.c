@@ -117,6 +117,40 @@ static int source_identity(void *context, const char *path, b2_identity *out)
     return BLOSC2_OK;
 }
 
+static int source_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    (void)path;
+    (void)visit;
+    (void)visit_context;
+    return refuse();
+}
+
+static int source_lock(void *context, const char *path, b2_file **out)
+{
+    (void)context;
+    (void)path;
+    (void)out;
+    return refuse();
+}
+
+static int source_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+{
+    (void)context;
+    (void)path;
+    (void)generation;
+    *out = NULL;
+    return BLOSC2_OK;
+}
+
+static b2_held source_held(void *context, b2_file *own, uint64_t generation)
+{
+    (void)context;
+    (void)own;
+    (void)generation;
+    return B2_HELD_UNKNOWN;
+}
+
 static int source_kind(void *context, const char *path, b2_path_kind *kind)
 {
     (void)context;
@@ -151,6 +185,11 @@ int b2_io_source_create(blosc2_read_fn *read, void *context, int64_t size, b2_io
                 .kind = source_kind,
                 .identity = source_identity,
                 .sync_directory = source_change,
+                .list = source_list,
+                .lock = source_lock,
+                .hold = source_hold,
+                .held = source_held,
+                .unlock = source_close,
             },
         .read = read,
         .context = context,

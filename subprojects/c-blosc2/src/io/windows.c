@@ -17,12 +17,7 @@
 /** Others may read, write, rename and remove a file while it is open here, as elsewhere. */
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/** What a b2_file of this table is. */
-typedef struct system_file {
-    HANDLE handle;
-    bool writable;
-    char path[]; /* for messages */
-} system_file;
+typedef b2_windows_file system_file;
 
 /* ------------------------------------------------------------------ failures */
 
@@ -69,8 +64,7 @@ static int check_position(const system_file *f, int64_t position)
 
 /* ------------------------------------------------------------------ opening */
 
-/** CreateFileW of a UTF-8 path. @return INVALID_HANDLE_VALUE with an error code. */
-static HANDLE open_handle(const char *path, DWORD access, DWORD disposition, DWORD flags)
+HANDLE b2_windows_open(const char *path, DWORD access, DWORD disposition, DWORD flags)
 {
     b2_windows_path wide;
     DWORD error = b2_windows_path_init(&wide, path);
@@ -82,7 +76,7 @@ static HANDLE open_handle(const char *path, DWORD access, DWORD disposition, DWO
 /** Open a path that must exist for a look at it, whatever it is; links are followed. */
 static HANDLE open_to_look(const char *path)
 {
-    return open_handle(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    return b2_windows_open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
 }
 
 static b2_path_kind kind_of(HANDLE handle)
@@ -127,7 +121,7 @@ static int check_opened(const char *path, b2_open_mode mode, HANDLE *handle)
                               path);
     if (mark == REPARSE_OTHER) { /* its content is behind the mark */
         CloseHandle(*handle);
-        *handle = open_handle(path, GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
+        *handle = b2_windows_open(path, GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
         if (*handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "open");
     }
     if (kind_of(*handle) == B2_PATH_FILE) return BLOSC2_OK;
@@ -143,7 +137,7 @@ static int system_open(void *context, const char *path, b2_open_mode mode, b2_fi
     memcpy(f->path, path, path_bytes);
     f->writable = mode == B2_OPEN_UPDATE || mode == B2_OPEN_NEW;
     f->handle =
-        open_handle(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
+        b2_windows_open(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
                     mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
                     mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
     int status = BLOSC2_OK;
@@ -406,11 +400,33 @@ static int system_identity(void *context, const char *path, b2_identity *out)
 static int system_sync_directory(void *context, const char *path)
 {
     (void)context;
-    HANDLE handle = open_handle(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    HANDLE handle = b2_windows_open(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "open");
     FlushFileBuffers(handle); /* file systems may have no such thing for a directory, and NTFS keeps a log */
     CloseHandle(handle);
     return BLOSC2_OK;
+}
+
+/** Entries with names that UTF-8 cannot say, or that are too long for a file of ours, are left out. */
+static int system_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
+{
+    (void)context;
+    char pattern[B2_WINDOWS_PATH], name[MAX_PATH * 4];
+    b2_windows_path wide;
+    WIN32_FIND_DATAW found;
+    int length = snprintf(pattern, sizeof pattern, "%s/*", path);
+    if (length < 0 || (size_t)length >= sizeof pattern) return fail(ERROR_FILENAME_EXCED_RANGE, path, "list");
+    DWORD error = b2_windows_path_init(&wide, pattern);
+    if (error) return fail(error, path, "list");
+    HANDLE search = FindFirstFileW(wide.text, &found);
+    if (search == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "list");
+    do {
+        if (!WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL)) continue;
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) visit(visit_context, name);
+    } while (FindNextFileW(search, &found));
+    error = GetLastError();
+    FindClose(search);
+    return error == ERROR_NO_MORE_FILES ? BLOSC2_OK : fail(error, path, "list");
 }
 
 const b2_io *b2_io_system(void)
@@ -432,6 +448,11 @@ const b2_io *b2_io_system(void)
         .kind = system_kind,
         .identity = system_identity,
         .sync_directory = system_sync_directory,
+        .list = system_list,
+        .lock = b2_windows_lock,
+        .hold = b2_windows_hold,
+        .held = b2_windows_held,
+        .unlock = b2_windows_unlock,
     };
     return &table;
 }

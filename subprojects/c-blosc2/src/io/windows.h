@@ -5,7 +5,26 @@
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #endif
+#include <stdbool.h>
 #include <windows.h>
+
+#include "io/io.h"
+
+/** What a b2_file of the system's table is. */
+typedef struct b2_windows_file {
+    HANDLE handle;
+    bool writable;
+    char path[]; /* for messages */
+} b2_windows_file;
+
+/** CreateFileW of a UTF-8 path, shared with all. @return INVALID_HANDLE_VALUE with an error code. */
+HANDLE b2_windows_open(const char *path, DWORD access, DWORD disposition, DWORD flags);
+
+/* Functions of the table: io/windows_lock.c. */
+int b2_windows_lock(void *context, const char *path, b2_file **out);
+int b2_windows_hold(void *context, const char *path, uint64_t generation, b2_file **out);
+b2_held b2_windows_held(void *context, b2_file *own, uint64_t generation);
+void b2_windows_unlock(void *context, b2_file *file);
 
 /** A path for Windows, up to what other systems allow; without the heap, for cleaning up when that is full.
  */

@@ -12,20 +12,13 @@ static int check_changing(const blosc2_schunk *schunk)
     return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: no change was begun");
 }
 
-int blosc2_schunk_begin(blosc2_schunk *schunk)
+/* What a rollback returns to. */
+static int keep_committed(blosc2_schunk *schunk)
 {
-    if (schunk->mode == BLOSC2_READ)
-        return blosc2_fail_io(BLOSC2_E_READ_ONLY, EROFS, schunk->path, "%s is open for reading only",
-                              schunk->path[0] ? schunk->path : "the frame");
-    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
-    int status = schunk->store->ops->check(schunk->store);
-    if (status == BLOSC2_OK) status = schunk->store->ops->prepare(schunk->store, &schunk->index);
-    if (status < 0) return status;
-    status = b2_index_copy(&schunk->index, &schunk->before.index);
+    int status = b2_index_copy(&schunk->index, &schunk->before.index);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->fixed, &schunk->before.fixed);
     if (status == BLOSC2_OK) status = b2_layers_copy(&schunk->variable, &schunk->before.variable);
     if (status < 0) {
-        schunk->store->ops->rollback(schunk->store);
         b2_index_free(&schunk->before.index);
         b2_layers_free(&schunk->before.fixed);
         b2_layers_free(&schunk->before.variable);
@@ -38,6 +31,31 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
     schunk->before.files_bytes = schunk->files_bytes;
     schunk->before.seal = schunk->seal;
     schunk->before.verifies = schunk->verifies;
+    return BLOSC2_OK;
+}
+
+static int prepare(blosc2_schunk *schunk)
+{
+    int status = schunk->store->ops->prepare(schunk->store, &schunk->index);
+    if (status < 0) return status;
+    status = keep_committed(schunk);
+    if (status < 0) schunk->store->ops->rollback(schunk->store);
+    return status;
+}
+
+int blosc2_schunk_begin(blosc2_schunk *schunk)
+{
+    if (schunk->mode == BLOSC2_READ)
+        return blosc2_fail_io(BLOSC2_E_READ_ONLY, EROFS, schunk->path, "%s is open for reading only",
+                              schunk->path[0] ? schunk->path : "the frame");
+    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
+    int status = b2_locks_enter(schunk);
+    if (status == BLOSC2_OK) status = b2_schunk_catch_up(schunk);
+    if (status == BLOSC2_OK) status = prepare(schunk);
+    if (status < 0) {
+        b2_locks_leave(schunk);
+        return status;
+    }
     schunk->dead.count = 0;
     schunk->layers_changed = false;
     schunk->tail_changed = !schunk->committed;
@@ -58,16 +76,32 @@ void b2_schunk_end_change(blosc2_schunk *schunk)
     b2_index_free(&schunk->arranged);
     schunk->dead.count = 0;
     schunk->changing = false;
+    b2_schunk_look(schunk);
+    b2_locks_leave(schunk);
+}
+
+/* Other processes are told before and after: docs/design/processes.md. */
+static int commit_to_store(blosc2_schunk *schunk)
+{
+    int status = b2_locks_count(schunk);
+    if (status < 0) return status;
+    b2_state state = b2_schunk_state(schunk);
+    status = schunk->store->ops->commit(schunk->store, &state, schunk->workspace);
+    if (status < 0) return status;
+    b2_failure failure;
+    b2_failure_save(&failure);
+    b2_locks_count(schunk); /* if this fails, they see that something has changed all the same */
+    b2_failure_restore(&failure);
+    b2_locks_watch(schunk);
+    if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_schunk_look_for_readers(schunk);
+    return BLOSC2_OK;
 }
 
 int blosc2_schunk_commit(blosc2_schunk *schunk)
 {
     int status = check_changing(schunk);
     if (status < 0) return status;
-    if (schunk->tail_changed || schunk->layers_changed) {
-        b2_state state = b2_schunk_state(schunk);
-        status = schunk->store->ops->commit(schunk->store, &state, schunk->workspace);
-    }
+    if (schunk->tail_changed || schunk->layers_changed) status = commit_to_store(schunk);
     if (status < 0) {
         blosc2_schunk_rollback(schunk);
         return status;
@@ -75,6 +109,8 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
     schunk->committed = true;
     for (int64_t i = 0; i < schunk->dead.count; i++)
         schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
+    if (schunk->home == BLOSC2_HOME_DIRECTORY && schunk->locks.held)
+        b2_store_sparse_sweep(schunk->store, &schunk->index);
     b2_schunk_end_change(schunk);
     if (schunk->home == BLOSC2_HOME_MEMFRAME) b2_schunk_compact_memory(schunk);
     return BLOSC2_OK;

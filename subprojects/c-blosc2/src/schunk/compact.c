@@ -51,12 +51,15 @@ static int compact_file(blosc2_schunk *schunk)
     int status = blosc2_schunk_begin(schunk);
     if (status < 0) return status;
     job.from = schunk; /* as it is in the file now */
-    status = b2_copy_frame(&job, schunk->io, &store, &index);
+    status = b2_locks_count(schunk);
+    if (status == BLOSC2_OK) status = b2_copy_frame(&job, schunk->io, &store, &index);
     if (status < 0) {
         blosc2_schunk_rollback(schunk);
         return status;
     }
     take_over(schunk, store, &index);
+    b2_locks_count(schunk);
+    b2_locks_watch(schunk);
     schunk->seal = job.seal;
     schunk->verifies = seals && schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
     b2_schunk_end_change(schunk);

@@ -414,9 +414,10 @@ static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
     return status;
 }
 
-static int open_path(blosc2_schunk *schunk, int64_t offset)
+static int open_path(blosc2_schunk *schunk)
 {
     const b2_io *io = schunk->io;
+    int64_t offset = schunk->offset;
     b2_path_kind kind;
     int status = io->kind(io->context, schunk->path, &kind);
     if (status < 0) return status;
@@ -428,8 +429,11 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
         if (io == &schunk->mapped_io)
             return blosc2_fail(BLOSC2_E_ARGUMENT, "a directory cannot be mapped: its chunks are files each");
+        b2_locks_watch(schunk);
         return open_sparse(io, schunk);
     }
+    b2_locks_watch(schunk);
+    b2_schunk_look(schunk);
     frame_file frame = {.io = io, .offset = offset};
     b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
     status = io->identity(io->context, schunk->path, &frame.identity);
@@ -437,28 +441,66 @@ static int open_path(blosc2_schunk *schunk, int64_t offset)
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
 
+/* Open what is at the path of `like` now, as that was opened; a name and settings are all that it need have.
+ */
+static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
+{
+    blosc2_schunk *schunk;
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, like->path, &schunk);
+    if (status < 0) return status;
+    schunk->max_bytes = like->max_bytes;
+    schunk->safety = like->safety;
+    schunk->mode = like->mode;
+    schunk->offset = like->offset;
+    schunk->mapped_io = like->mapped_io;
+    schunk->io = like->io == &like->mapped_io ? &schunk->mapped_io : like->io;
+    status = open_path(schunk);
+    if (status < 0)
+        blosc2_schunk_free(schunk);
+    else
+        *out = schunk;
+    return status;
+}
+
+int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out)
+{
+    enum { TRIES = 8 }; /* what is read while another process replaces the header may be half of each */
+    int status = BLOSC2_OK;
+    for (int i = 0; i < TRIES; i++) {
+        b2_identity before = {0}, after = {0};
+        bool known = like->io->identity(like->io->context, like->path, &before) == BLOSC2_OK;
+        status = open_once(like, out);
+        if (status != BLOSC2_E_CORRUPT || !known) break;
+        b2_failure failure;
+        b2_failure_save(&failure);
+        like->io->identity(like->io->context, like->path, &after);
+        b2_failure_restore(&failure);
+        if (b2_identity_same(&before, &after)) break;
+        b2_io_sleep(1);
+    }
+    if (status < 0 && !blosc2_last_os_error()) return blosc2_fail_within(status, "%s", like->path);
+    return status;
+}
+
 static int open_at_path(const blosc2_origin *origin, blosc2_schunk **out)
 {
     if (origin->offset < 0 || (origin->offset > 0 && origin->mode == BLOSC2_UPDATE))
         return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld (expected 0, or more for reading only)",
                            (long long)origin->offset);
-    blosc2_schunk *schunk;
-    int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &schunk);
+    blosc2_schunk *like;
+    int status = b2_schunk_new(BLOSC2_HOME_FILE, origin->path, &like);
     if (status < 0) return status;
-    schunk->max_bytes = origin->max_bytes;
-    schunk->safety = origin->safety;
-    schunk->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
+    like->max_bytes = origin->max_bytes;
+    like->safety = origin->safety;
+    like->offset = origin->offset;
+    like->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
     if (origin->mode == BLOSC2_READ_MAPPED) {
-        b2_io_mapped(&schunk->mapped_io);
-        schunk->io = &schunk->mapped_io;
+        b2_io_mapped(&like->mapped_io);
+        like->io = &like->mapped_io;
     }
-    status = open_path(schunk, origin->offset);
-    if (status < 0) {
-        blosc2_schunk_free(schunk);
-        return blosc2_last_os_error() ? status : blosc2_fail_within(status, "%s", origin->path);
-    }
-    *out = schunk;
-    return BLOSC2_OK;
+    status = b2_schunk_open_again(like, out);
+    blosc2_schunk_free(like);
+    return status;
 }
 
 /* The frame of `origin`, which is in `io`, all of it; `io` passes to the super-chunk. */

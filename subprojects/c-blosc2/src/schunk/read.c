@@ -259,13 +259,8 @@ int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t chunk, int st
 
 int b2_schunk_blame(const blosc2_schunk *schunk, int64_t chunk, int status)
 {
-    b2_failure failure;
-    if (status == BLOSC2_E_CORRUPT) {
-        b2_failure_save(&failure);
-        if (schunk->store->ops->check(schunk->store) == BLOSC2_E_CHANGED) return BLOSC2_E_CHANGED;
-        b2_failure_restore(&failure);
-    }
-    return blosc2_schunk_fail_within(schunk, chunk, status);
+    status = blosc2_schunk_explain(schunk, status);
+    return status == BLOSC2_E_CHANGED ? status : blosc2_schunk_fail_within(schunk, chunk, status);
 }
 
 /* Bring what is needed of a stored chunk. Not verified. */
@@ -315,6 +310,29 @@ static int check_chunk_number(const blosc2_schunk *schunk, int64_t chunk)
                        (long long)schunk->index.count - 1);
 }
 
+/* What no build knows may be just damage: only a header that is as it was written can ask for more than we
+ * have. @return `status`, or BLOSC2_E_CORRUPT. */
+static int check_unsupported(const fetch_job *fetch, int status)
+{
+    uint8_t header[B2_HEADER_EXTENDED] = {0}, postscript[B2_POSTSCRIPT_MIN];
+    b2_store *store = fetch->schunk->store;
+    b2_failure failure;
+    if (status != BLOSC2_E_UNSUPPORTED || !fetch->schunk->verifies) return status;
+    b2_failure_save(&failure);
+    size_t bytes = (size_t)b2_min_i64(fetch->room, sizeof header);
+    int found = store->ops->read(store, fetch->location, 0, header, bytes);
+    int64_t cbytes = b2_load_le32(header + 12);
+    bool extended = (header[2] & B2_FLAG_EXTENDED) == B2_FLAG_EXTENDED;
+    if (!extended) bytes = B2_HEADER_BLOSC1;
+    if (found == BLOSC2_OK && cbytes > fetch->room - B2_POSTSCRIPT_MIN)
+        found = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (found == BLOSC2_OK)
+        found = store->ops->read(store, fetch->location, cbytes, postscript, sizeof postscript);
+    if (found == BLOSC2_OK) found = b2_postscript_check_raw_header(header, (int32_t)bytes, postscript);
+    if (found == BLOSC2_OK) b2_failure_restore(&failure);
+    return found == BLOSC2_OK ? status : found;
+}
+
 int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
                        blosc2_workspace *workspace, blosc2_view *view)
 {
@@ -325,6 +343,7 @@ int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t
     fetch_job fetch = {.schunk = schunk, .use = schunk->verifies ? POSTSCRIPT_NEEDED : POSTSCRIPT_IGNORED};
     blosc2_view got;
     status = fetch_view(&fetch, chunk, blocks, block_count, workspace, &got);
+    status = check_unsupported(&fetch, status);
     if (status == BLOSC2_OK && fetch.after) status = verify(&got, blocks, block_count);
     if (status < 0) return b2_schunk_blame(schunk, chunk, status);
     *view = got;
@@ -341,6 +360,7 @@ int b2_schunk_view_unverified(const blosc2_schunk *schunk, int64_t chunk, blosc2
     if (entry < 0) return view_special(schunk, chunk, entry, workspace, view);
     fetch_job fetch = {.schunk = schunk, .use = POSTSCRIPT_TAKEN};
     status = fetch_view(&fetch, chunk, NULL, 0, workspace, view);
+    status = check_unsupported(&fetch, status);
     if (status == BLOSC2_OK && fetch.after) *postscript = view->bytes + view->cbytes;
     return status;
 }

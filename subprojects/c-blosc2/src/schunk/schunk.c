@@ -47,6 +47,7 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
                     schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
         schunk->store->ops->free(schunk->store);
     }
+    b2_locks_free(schunk);
     if (schunk->own_io) schunk->free_own_io(schunk->own_io);
     b2_index_free(&schunk->index);
     b2_layers_free(&schunk->fixed);

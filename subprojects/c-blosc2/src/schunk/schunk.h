@@ -6,6 +6,7 @@
 #include "frame/metalayers.h"
 #include "io/io.h"
 #include "schunk/index.h"
+#include "schunk/locks.h"
 #include "schunk/store.h"
 
 struct blosc2_schunk {
@@ -15,8 +16,13 @@ struct blosc2_schunk {
     blosc2_cparams cparams;
     blosc2_safety safety;
     blosc2_recovery recovered;
-    blosc2_seal seal;    /* other than NONE: chunks that are put have a postscript */
-    bool verifies;       /* each stored chunk has one, and what is read is checked */
+    blosc2_seal seal; /* other than NONE: chunks that are put have a postscript */
+    bool verifies;    /* each stored chunk has one, and what is read is checked */
+    int64_t offset;   /* of the frame in its file */
+    b2_locks locks;
+    b2_identity seen;         /* of a file, as this handle has read or written it last */
+    blosc2_accept_fn *accept; /* blosc2_schunk_on_reload(); NULL: what has the same item size */
+    void *accept_context;
     int32_t chunk_bytes; /* 0: sizes vary */
     int32_t block_bytes;
     int64_t nbytes;
@@ -74,6 +80,27 @@ void b2_schunk_compact_memory(blosc2_schunk *schunk);
 
 /** The change is over, all is committed or rolled back: what it replaced is forgotten. */
 void b2_schunk_end_change(blosc2_schunk *schunk);
+/**
+ * Open what is at the path of `like` now, with the settings of `like`.
+ * Failures: those of blosc2_schunk_open_origin().
+ */
+int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out);
+
+/**
+ * Before a change, with the lock held: have what is committed now, by whomever.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind, or the handle does not lock), and the
+ * failures of b2_schunk_open_again().
+ */
+int b2_schunk_catch_up(blosc2_schunk *schunk);
+
+/**
+ * Set `has_readers` of the store, with the lock held. Who has read a header or index has told of it before,
+ * so that after they were replaced nobody is missed who reads the older ones.
+ */
+void b2_schunk_look_for_readers(blosc2_schunk *schunk);
+
+/** Take note of how the file is now: before it is read, and when it was written. */
+void b2_schunk_look(blosc2_schunk *schunk);
 
 /** Its state for a store. */
 b2_state b2_schunk_state(const blosc2_schunk *schunk);

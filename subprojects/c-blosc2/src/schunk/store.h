@@ -7,6 +7,8 @@
 #ifndef B2_SCHUNK_STORE_H
 #define B2_SCHUNK_STORE_H
 
+#include <stdbool.h>
+
 #include "blosc2.h"
 #include "io/io.h"
 #include "schunk/image.h"
@@ -29,8 +31,8 @@ typedef struct b2_store_ops {
     int (*read)(b2_store *store, int64_t location, int64_t position, void *out, size_t bytes);
     /* Store a chunk, and right behind it what is outside of it: its postscript (`after_bytes` may be 0). */
     int (*put)(b2_store *store, const b2_stored *chunk, int64_t *location);
-    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more.
-     */
+    /* A chunk that was put since the last commit, or that the last commit made dead, is not needed any more,
+       but by readers of older commits (`has_readers`). */
     void (*drop)(b2_store *store, int64_t location);
     /* BLOSC2_E_CHANGED if what is stored is not what this store has committed or opened. */
     int (*check)(b2_store *store);
@@ -40,6 +42,9 @@ typedef struct b2_store_ops {
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
     void (*rollback)(b2_store *store);
+    /* The store takes the place of one that had an older state of the same: what that has written, or left to
+     * do, is not forgotten. */
+    void (*inherit)(b2_store *store, const b2_store *old);
     /* Bring what is committed to the medium, names too. */
     int (*flush)(b2_store *store);
     /* True if `trim` would do something. */
@@ -104,6 +109,12 @@ typedef struct b2_opened_directory {
 
 /** A committed sparse frame. */
 int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out);
+
+/**
+ * After a commit, with the lock held and nobody reading older commits: remove files that `index` does not
+ * name, if there may be some.
+ */
+void b2_store_sparse_sweep(b2_store *store, const b2_index *index);
 
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);

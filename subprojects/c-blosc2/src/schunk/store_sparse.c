@@ -2,21 +2,23 @@
  * A sparse frame: a directory with one file for each chunk (docs/format/frame-format.md 7).
  *
  * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old
- * files go. A new directory is filled under a temporary name, and renamed. File names are made from checked
- * numbers alone.
+ * files go, or, while somebody reads an older commit, are left for a later change to sweep away. A new
+ * directory is filled under a temporary name, and renamed. File names are made from checked numbers alone.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/failure.h"
 #include "base/memory.h"
 #include "schunk/store.h"
 
 static const char INDEX_NAME[] = "chunks.b2frame";
 
-enum { NAME_ROOM = 40 }; /* what file names in the directory add to its path */
+enum { NAME_ROOM = 64 }; /* what file names in the directory add to its path */
 
 typedef struct sparse_store {
     b2_store base;
@@ -25,11 +27,11 @@ typedef struct sparse_store {
     char *directory; /* where the files are: the temporary name before the first commit, else `path` */
     bool is_new;
     int64_t next;           /* number for the next chunk file */
-    int64_t committed_next; /* `next` at the last commit */
     int64_t synced_next;    /* files from here on may not be on the medium */
     bool is_unsynced;       /* nor may the index */
     bool has_new_name;      /* nor the directory's name */
     bool poisoned;          /* a sync failed */
+    bool has_left_overs;    /* or may have: files that no commit needs, or older ones alone */
     blosc2_durability durability;
     b2_identity identity; /* of the committed index file */
 } sparse_store;
@@ -64,14 +66,17 @@ static int open_chunk(const sparse_store *store, int64_t number, b2_open_mode mo
     char *path = chunk_path(store, number);
     if (!path) return BLOSC2_E_MEMORY;
     int status = store->io->open(store->io->context, path, mode, file);
-    if (status == BLOSC2_E_EXISTS && mode == B2_OPEN_NEW) { /* left over by a change that never ended */
-        status = store->io->remove(store->io->context, path);
-        if (status == BLOSC2_OK) status = store->io->open(store->io->context, path, mode, file);
-    }
     if (status == BLOSC2_E_NOT_FOUND)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "%s: the chunk file is missing", path);
     b2_free(path);
     return status;
+}
+
+static void remove_chunk(const sparse_store *store, int64_t number)
+{
+    char *path = chunk_path(store, number);
+    if (path) store->io->remove(store->io->context, path);
+    b2_free(path);
 }
 
 static int sparse_room(b2_store *base, int64_t location, int64_t *bytes)
@@ -104,14 +109,23 @@ static int sparse_read(b2_store *base, int64_t location, int64_t position, void 
     return status;
 }
 
+/* Numbers that are taken belong to readers of an older commit, or to a change that never ended. */
+static int make_chunk_file(sparse_store *store, b2_file **file)
+{
+    for (;; store->next++) {
+        if (store->next > UINT32_MAX)
+            return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: chunk file number %lld (expected at most FFFFFFFF)",
+                               store->path, (long long)store->next);
+        int status = open_chunk(store, store->next, B2_OPEN_NEW, file);
+        if (status != BLOSC2_E_EXISTS) return status;
+    }
+}
+
 static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 {
     sparse_store *store = (sparse_store *)base;
-    if (store->next > UINT32_MAX)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "%s: chunk file number %lld (expected at most FFFFFFFF)",
-                           store->path, (long long)store->next);
     b2_file *file;
-    int status = open_chunk(store, store->next, B2_OPEN_NEW, &file);
+    int status = make_chunk_file(store, &file);
     if (status < 0) return status;
     int64_t number = store->next++;
     status = store->io->write(store->io->context, file, chunk->bytes, (size_t)chunk->cbytes, 0);
@@ -120,19 +134,21 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
                                   chunk->cbytes);
     store->io->close(store->io->context, file);
     if (status < 0) {
-        base->ops->drop(base, number);
+        remove_chunk(store, number);
         return status;
     }
     *location = number;
     return BLOSC2_OK;
 }
 
+/* No reader knows files that the open change has put. */
 static void sparse_drop(b2_store *base, int64_t location)
 {
-    const sparse_store *store = (const sparse_store *)base;
-    char *path = chunk_path(store, location);
-    if (path) store->io->remove(store->io->context, path);
-    b2_free(path);
+    sparse_store *store = (sparse_store *)base;
+    if (base->has_readers && !base->is_changing)
+        store->has_left_overs = true;
+    else
+        remove_chunk(store, location);
 }
 
 static int write_file(const b2_io *io, const char *path, const uint8_t *bytes, size_t size)
@@ -175,19 +191,13 @@ static int identify(const sparse_store *store, b2_identity *out)
     return status;
 }
 
-static bool same_identity(const b2_identity *a, const b2_identity *b)
-{
-    return a->device == b->device && a->number == b->number && a->bytes == b->bytes &&
-           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
-}
-
 static int sparse_check(b2_store *base)
 {
     const sparse_store *store = (const sparse_store *)base;
     if (store->is_new) return BLOSC2_OK;
     b2_identity now;
     int status = identify(store, &now);
-    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !same_identity(&now, &store->identity)))
+    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !b2_identity_same(&now, &store->identity)))
         return b2_store_changed(store->path);
     return status;
 }
@@ -305,6 +315,7 @@ static int sparse_prepare(b2_store *base, const b2_index *index)
 {
     const sparse_store *store = (const sparse_store *)base;
     (void)index;
+    base->is_changing = !store->poisoned;
     if (!store->poisoned) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
                           "%s: a sync failed, and what is on the medium is not known: open it again",
@@ -324,14 +335,14 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
     if (status == BLOSC2_OK && syncs) status = sync_names(store);
-    if (status == BLOSC2_OK) store->committed_next = store->next;
+    if (status == BLOSC2_OK) base->is_changing = false;
     return status;
 }
 
+/* Numbers are not used again: a file that could not be removed may have one. */
 static void sparse_rollback(b2_store *base)
 {
-    sparse_store *store = (sparse_store *)base;
-    store->next = store->committed_next;
+    base->is_changing = false;
 }
 
 static int64_t sparse_section_bytes(b2_store *store)
@@ -351,11 +362,90 @@ static void sparse_describe(b2_store *base, int64_t location, char *out, size_t 
 /* A directory that was never committed goes away with all that is in it. */
 static void remove_new_directory(sparse_store *store)
 {
-    for (int64_t number = 0; number < store->next; number++) sparse_drop(&store->base, number);
+    for (int64_t number = 0; number < store->next; number++) remove_chunk(store, number);
     char *path = file_path(store, INDEX_NAME);
     if (path) store->io->remove(store->io->context, path);
     b2_free(path);
     store->io->remove_directory(store->io->context, store->directory);
+}
+
+/* ------------------------------------------------------------------ sweeping */
+
+typedef struct sweep_job {
+    sparse_store *store;
+    const int64_t *live; /* ascending */
+    int64_t count;
+} sweep_job;
+
+static bool is_live(const sweep_job *job, int64_t number)
+{
+    int64_t low = 0, high = job->count;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (job->live[middle] < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < job->count && job->live[low] == number;
+}
+
+/* Number of a chunk file's name; -1 if it is not just that. */
+static int64_t number_of(const char *name)
+{
+    unsigned long number = strtoul(name, NULL, 16);
+    char expected[CHUNK_NAME_BYTES];
+    if (strspn(name, "0123456789ABCDEF") != 8) return -1;
+    chunk_name((int64_t)number, expected);
+    return strcmp(name, expected) == 0 ? (int64_t)number : -1;
+}
+
+static void sweep_name(void *context, const char *name)
+{
+    static const char temporary[] = "chunks.b2frame.tmp-";
+    const sweep_job *job = context;
+    int64_t number = number_of(name);
+    bool is_index = strncmp(name, temporary, sizeof temporary - 1) == 0 && strlen(name) < NAME_ROOM - 2;
+    if (number >= 0 ? is_live(job, number) : !is_index) return;
+    char *path = file_path(job->store, name);
+    if (path) job->store->io->remove(job->store->io->context, path);
+    b2_free(path);
+}
+
+static int compare_i64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void b2_store_sparse_sweep(b2_store *base, const b2_index *index)
+{
+    sparse_store *store = (sparse_store *)base;
+    b2_index live;
+    if (!store->has_left_overs || base->has_readers || !store->io->list) return;
+    b2_failure failure;
+    b2_failure_save(&failure);
+    if (b2_index_copy(index, &live) == BLOSC2_OK) {
+        sweep_job job = {store, live.entries, live.entries ? live.count : 0};
+        if (job.count) qsort(live.entries, (size_t)live.count, sizeof *live.entries, compare_i64);
+        bool one_stored = !live.entries && live.count > 0 && live.uniform >= 0; /* not expanded: one chunk */
+        if (one_stored) job = (sweep_job){store, &live.uniform, 1};
+        store->has_left_overs = store->io->list(store->io->context, store->directory, sweep_name, &job) < 0;
+        b2_index_free(&live);
+    }
+    b2_failure_restore(&failure);
+}
+
+static void sparse_inherit(b2_store *base, const b2_store *old)
+{
+    sparse_store *store = (sparse_store *)base;
+    const sparse_store *before = (const sparse_store *)old;
+    store->has_left_overs = before->has_left_overs;
+    store->is_unsynced = before->is_unsynced;
+    store->has_new_name = before->has_new_name;
+    store->poisoned = before->poisoned;
+    store->synced_next = b2_min_i64(store->synced_next, before->synced_next);
+    if (store->next < before->next) store->next = before->next;
 }
 
 static void sparse_free(b2_store *base)
@@ -379,6 +469,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .prepare = sparse_prepare,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .inherit = sparse_inherit,
         .flush = sparse_flush,
         .can_trim = sparse_can_trim,
         .trim = sparse_trim,
@@ -424,7 +515,8 @@ int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_
     int status = make_store(io, path, &store);
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
-    store->next = store->committed_next = store->synced_next = opened->highest + 1;
+    store->next = store->synced_next = opened->highest + 1;
+    store->has_left_overs = true;
     store->identity = opened->identity;
     store->durability = opened->safety.durability;
     *out = &store->base;
