@@ -206,6 +206,8 @@ static int wait_for_lock(const blosc2_schunk *schunk, const char *path, b2_file 
     for (;;) {
         int status = io->lock(io->context, path, file);
         if (status != BLOSC2_E_LOCKED) return status;
+        status = blosc2_check_interrupt();
+        if (status < 0) return status;
         int64_t left = limit - (b2_io_milliseconds() - start);
         if (left <= 0) return fail_locked(schunk, path);
         b2_io_sleep((int)b2_min_i64(milliseconds, left));
