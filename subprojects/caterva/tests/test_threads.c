@@ -32,7 +32,7 @@ static caterva_array *make(blosc2_home home, const char *name, int threads)
                                .home = home,
                                .path = home >= BLOSC2_HOME_FILE ? path : NULL,
                                .threads = threads,
-                               .cache_bytes = 20000}; /* some blocks, not all */
+                               .cache_bytes = 80000}; /* some blocks, not all */
     caterva_array *array = NULL;
     CHECK_OK(caterva_array_create(&options, &array));
     return array;
