@@ -43,7 +43,7 @@ def frame_length(frame: bytes) -> int:
 
 
 def live_extents(frame: bytes) -> list[tuple[int, int]]:
-    """[start, stop) of every chunk that the index mentions, with its postscript, of the index, and the trailer."""
+    """[start, stop) of every chunk in the index, with its postscript, of the index, and of the trailer."""
     parsed = refdecode.parse_frame(frame)
     extents = []
     for offset in parsed.offsets:
