@@ -130,8 +130,10 @@ cdef class ArrayHandle:
         return open_origin(&origin, read)
 
     def close(self):
-        """Release the array once calls in other threads are over, and bring what is committed to the medium; a
-        change that was begun is rolled back."""
+        """Release the array once calls in other threads are over, and bring what is committed to the medium.
+
+        A change that was begun is rolled back.
+        """
         cdef Owner owner = None
         cdef int status
         if handling:
