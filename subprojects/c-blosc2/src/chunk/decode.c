@@ -3,9 +3,16 @@
 
 #include "base/bytes.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/special.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
+
+/* Compare a block with its checksum, if that was left to do. */
+static int verify_block(const blosc2_view *view, int32_t block)
+{
+    return view->postscript ? b2_postscript_check_block(view, view->postscript, block) : BLOSC2_OK;
+}
 
 /* One stream at `position`, which moves past it. */
 static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
@@ -83,7 +90,8 @@ static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, 
 {
     if (workspace->reference_serial == view->serial) return BLOSC2_OK;
     workspace->reference_serial = 0;
-    int status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
+    int status = verify_block(view, 0);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
     if (status == BLOSC2_OK)
         status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
     if (status == BLOSC2_OK) workspace->reference_serial = view->serial;
@@ -101,12 +109,19 @@ static const uint8_t *raw_stream(const blosc2_view *view, int32_t block)
     return view->bytes + start + 4;
 }
 
-const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+/* A block that lies as it is; not verified. */
+static const uint8_t *raw_block(const blosc2_view *view, int32_t block)
 {
-    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
     if (view->memcpyed) return view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes;
     b2_pipeline pipeline = b2_view_pipeline(view);
     return b2_pipeline_is_identity_backward(&pipeline) ? raw_stream(view, block) : NULL;
+}
+
+const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+{
+    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
+    const uint8_t *raw = raw_block(view, block);
+    return raw && verify_block(view, block) == BLOSC2_OK ? raw : NULL;
 }
 
 int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
@@ -119,14 +134,15 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
         b2_special_fill(view, block * view->block_bytes, out, bytes);
         return BLOSC2_OK;
     }
-    const uint8_t *raw = blosc2_view_raw_block(view, block);
+    int status = verify_block(view, block);
+    if (status < 0) return status;
+    const uint8_t *raw = raw_block(view, block);
     if (raw) {
         memcpy(out, raw, (size_t)bytes);
         return BLOSC2_OK;
     }
     b2_pipeline pipeline = b2_view_pipeline(view);
     const uint8_t *reference = NULL;
-    int status = BLOSC2_OK;
     if (block > 0 && b2_pipeline_has_delta(&pipeline)) {
         status = load_reference(view, &pipeline, workspace);
         reference = workspace->reference.bytes;
@@ -204,8 +220,10 @@ int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t by
     int32_t streams = 0;
     int32_t want = stream_prefix(view, &pipeline, block, bytes, &streams);
     if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
+    int status = verify_block(view, block);
+    if (status < 0) return status;
     use_dict(view, workspace);
-    int status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
+    status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
     uint8_t *filtered = streams > 1 ? workspace->filtered.bytes : out;
     if (status == BLOSC2_OK) status = decode_prefixes(view, block, want, streams, filtered, workspace);
     if (status < 0) return blosc2_fail_within(status, "block %d", block);

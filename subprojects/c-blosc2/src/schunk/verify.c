@@ -116,7 +116,7 @@ static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
     } else if (status == BLOSC2_OK) {
         status = check_stored(schunk, job);
     }
-    if (status == BLOSC2_OK && job->verdict.bad && schunk->store->ops->check(schunk->store) < 0)
+    if (job->verdict.bad && blosc2_schunk_explain(schunk, BLOSC2_E_CORRUPT) == BLOSC2_E_CHANGED)
         return BLOSC2_E_CHANGED;
     return status < 0 ? blosc2_schunk_fail_within(schunk, job->chunk, status) : BLOSC2_OK;
 }
