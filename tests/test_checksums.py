@@ -232,7 +232,9 @@ def test_a_flip_under_an_open_array_is_noticed(data, path, home):
 def test_the_error_names_file_chunk_place_and_block(data, path, mmap):
     make(data, path, clevel=0).close()
     frame = parse_frame(path)
-    start = frame.header_len + frame.offsets[3] + 32  # chunk (1, 0): its first block is 4 by 4 items of 4 bytes
+    start = (
+        frame.header_len + frame.offsets[3] + 32
+    )  # chunk (1, 0): its first block is 4 by 4 items of 4 bytes
     flip(path, start + 2 * 64 + 5)
     with cat.open(path, mmap=mmap) as array:
         with pytest.raises(cat.CorruptDataError, match=r"array\.b2nd: chunk 3 \(1, 0\): block 2: checksum"):
@@ -291,8 +293,9 @@ def test_damage_is_never_sealed_anew(data, path, home, tmp_path):
     ):
         with pytest.raises(cat.CorruptDataError, match="block 0"):
             attempt()
-        assert snapshot(path)[file.name if home == "file" else f"{path.name}/{file.name}"] == (
-            damaged[file.name if home == "file" else f"{path.name}/{file.name}"]
+        assert (
+            snapshot(path)[file.name if home == "file" else f"{path.name}/{file.name}"]
+            == (damaged[file.name if home == "file" else f"{path.name}/{file.name}"])
         )
     array[8:12, 0:4] = 3  # all of it
     assert array.verify().ok and flags_of(path) == SEALED
