@@ -188,6 +188,7 @@ BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
     const uint8_t *bytes; /**< the chunk; borrowed */
+    const uint8_t *postscript; /**< checksums that each block is compared with before it is used; NULL: none */
     uint64_t serial;      /**< tells views apart in a workspace */
     int32_t nbytes;       /**< content, decoded */
     int32_t cbytes;       /**< the chunk, header included */
@@ -540,6 +541,7 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  * @param blocks       Blocks that will be decoded, ascending; NULL for all.
  * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
  *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
+ *                     Blocks that are listed are verified when they are decoded or copied, others at once.
  * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk
  * changes.
  */
