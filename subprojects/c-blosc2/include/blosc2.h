@@ -169,6 +169,9 @@ BLOSC2_API blosc2_cparams blosc2_cparams_default(int32_t item_bytes);
 /** @return BLOSC2_OK, or BLOSC2_E_ARGUMENT with the parameter and its limits in the message. */
 BLOSC2_API int blosc2_cparams_check(const blosc2_cparams *cparams);
 
+/** True if filters drop bits, so that what is read is not what was written. */
+BLOSC2_API bool blosc2_cparams_is_lossy(const blosc2_cparams *cparams);
+
 /* ------------------------------------------------------------------ work memory */
 
 /** Scratch and codec states of one thread. Not to be used by two threads at once. */
@@ -249,6 +252,54 @@ BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block,
  */
 BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
 
+/** The planes of a shuffled block: byte k of each item lies in plane[k]. */
+typedef struct blosc2_planes {
+    const uint8_t *plane[8];
+    int32_t count; /**< 2, 4 or 8: bytes of an item; 0: there are none */
+    int32_t items; /**< in each plane */
+} blosc2_planes;
+
+/** How results are written. */
+typedef enum blosc2_stores {
+    BLOSC2_STORES_CACHED = 0,
+    /** Whole cache lines go past the caches, where they lie at multiples of 64 bytes: for results larger than
+     * those. Other threads see them after blosc2_streaming_end(). */
+    BLOSC2_STORES_STREAMING = 1,
+} blosc2_stores;
+
+/** Rows of a block's items, and a place for each: row r goes to out + r * out_step. */
+typedef struct blosc2_rows {
+    int64_t first; /**< item of the block that row 0 starts with */
+    int64_t count; /**< items of a row, at least 1 */
+    int64_t rows;  /**< at least 1 */
+    int64_t step;  /**< items from a row's start to that of the next, >= 0 */
+    void *out;
+    int64_t out_step; /**< bytes, of any sign */
+    blosc2_stores stores;
+} blosc2_rows;
+
+/**
+ * Decode a block as far as its planes of bytes, for blosc2_planes_join(): what the shuffle filter would put
+ * together in a buffer goes right to its place, and planes that the codec left as they are stay where they
+ * lie.
+ *
+ * @param bytes   1..blosc2_view_block_nbytes(): how much of the block is wanted, from its start.
+ * @param planes  Valid until the workspace decodes another block, or the view ends. `count` is 0 if the block
+ * is to be decoded otherwise: its filters are not one shuffle of items of 2, 4 or 8 bytes.
+ * @return As blosc2_view_decode_block().
+ */
+BLOSC2_API int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t bytes,
+                                         blosc2_planes *planes, blosc2_workspace *workspace);
+
+/** Put rows of items together. All of them lie in the planes. */
+BLOSC2_API void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows);
+
+/** Copy past the caches. @param out  At a multiple of 64 bytes. @param bytes  A multiple of 64. */
+BLOSC2_API void blosc2_copy_streaming(void *out, const void *in, size_t bytes);
+
+/** What this thread has streamed is visible to those that learn of it from now on. */
+BLOSC2_API void blosc2_streaming_end(void);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 
@@ -294,7 +345,8 @@ BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from
                                    blosc2_workspace *workspace);
 
 /**
- * End the chunk: all blocks are in.
+ * End the chunk: all blocks are in. A chunk whose items are all equal becomes a special one, of zeros or of
+ * that item.
  *
  * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.
  * @param cbytes  Set to their number: at most nbytes + BLOSC2_CHUNK_OVERHEAD.

@@ -21,6 +21,10 @@ extern "C" {
 
 #define CATERVA_MAX_NDIM 16
 
+/** Results of at least this many bytes are written past the caches where they lie at multiples of 64 bytes.
+ */
+#define CATERVA_LARGE_BYTES (4 << 20)
+
 typedef struct caterva_array caterva_array;
 
 /** Axes of an array, in C order. Entries from `ndim` on are 0. */

@@ -117,11 +117,6 @@ void caterva_array_free(caterva_array *array)
 
 /* ------------------------------------------------------------------ making */
 
-static bool is_zeros(const uint8_t *bytes, int64_t size)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)size - 1) == 0;
-}
-
 static int check_metalayers(const caterva_options *options)
 {
     int own = cat_metadata_suits_caterva(&options->geometry) ? 2 : 1;
@@ -234,7 +229,8 @@ static int fill_with_value(caterva_array *array, const void *value, uint8_t *scr
 static int fill(caterva_array *array, const caterva_options *options)
 {
     int64_t item_bytes = array->layout.item_bytes;
-    if (options->fill != CATERVA_FILL_VALUE || is_zeros(options->fill_value, item_bytes)) return BLOSC2_OK;
+    if (options->fill != CATERVA_FILL_VALUE || cat_is_zeros(options->fill_value, item_bytes))
+        return BLOSC2_OK;
     uint8_t *scratch = malloc((size_t)item_bytes + BLOSC2_CHUNK_OVERHEAD);
     if (!scratch) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of one value");
     int status = fill_with_value(array, options->fill_value, scratch);

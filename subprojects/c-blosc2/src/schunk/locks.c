@@ -121,8 +121,6 @@ static char *lock_path(const blosc2_schunk *schunk)
 static uint64_t read_counter(const b2_io *io, b2_file *file)
 {
     uint64_t counter = 0; /* in host order: frame-format.md 9 */
-    int64_t size;
-    if (io->size(io->context, file, &size) < 0 || size < HOLDER_AT) return 0;
     if (io->read(io->context, file, &counter, sizeof counter, COUNTER_AT) < 0) return 0;
     return counter;
 }
@@ -215,9 +213,18 @@ static int wait_for_lock(const blosc2_schunk *schunk, const char *path, b2_file 
     }
 }
 
+static bool holds_any(void)
+{
+    list_enter();
+    bool any = list;
+    list_leave();
+    return any;
+}
+
 static int check_own_locks(const blosc2_schunk *schunk, const char *path)
 {
     b2_identity identity;
+    if (!holds_any()) return BLOSC2_OK;
     if (schunk->io->identity(schunk->io->context, path, &identity) < 0) return BLOSC2_OK; /* nobody has it */
     if (!is_held_by_this_thread(&identity)) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_LOCKED, EDEADLK, schunk->path,
@@ -225,20 +232,40 @@ static int check_own_locks(const blosc2_schunk *schunk, const char *path)
                           schunk->path);
 }
 
-static int take_lock(blosc2_schunk *schunk, const char *path)
+/* Where there is no frame any more a lock file would be left alone: it goes, if it is `fresh`. */
+static int check_frame(const blosc2_schunk *schunk, const char *path, b2_file *fresh)
 {
     const b2_io *io = schunk->io;
     b2_path_kind kind;
     int status = io->kind(io->context, schunk->path, &kind);
-    if (status < 0) return status;
-    if (kind == B2_PATH_NONE) return b2_store_changed(schunk->path); /* a lock file would be left alone */
+    if (status < 0 || kind != B2_PATH_NONE) return status;
+    if (fresh) io->remove(io->context, path);
+    return b2_store_changed(schunk->path);
+}
+
+/* @param lock  Its file is set on success; to be unlocked on failure, too, if it is. */
+static int take_file(const blosc2_schunk *schunk, const char *path, b2_held_lock *lock)
+{
+    const b2_io *io = schunk->io;
+    int64_t size;
+    int status = check_own_locks(schunk, path);
+    if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
+    if (status == BLOSC2_E_IO && blosc2_last_os_error() == ENOENT) {
+        int gone = check_frame(schunk, path, NULL);
+        return gone < 0 ? gone : status;
+    }
+    if (status == BLOSC2_OK) status = io->size(io->context, lock->file, &size);
+    if (status == BLOSC2_OK && size == 0) status = check_frame(schunk, path, lock->file);
+    return status < 0 ? status : io->identity(io->context, path, &lock->identity);
+}
+
+static int take_lock(blosc2_schunk *schunk, const char *path)
+{
     b2_held_lock *lock = b2_calloc(sizeof *lock);
     if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
-    status = check_own_locks(schunk, path);
-    if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
-    if (status == BLOSC2_OK) status = io->identity(io->context, path, &lock->identity);
+    int status = take_file(schunk, path, lock);
     if (status < 0) {
-        io->unlock(io->context, lock->file);
+        schunk->io->unlock(schunk->io->context, lock->file);
         b2_free(lock);
         return status;
     }
@@ -298,8 +325,7 @@ void b2_locks_leave(blosc2_schunk *schunk)
     b2_held_lock *lock = schunk->locks.held;
     if (!lock) return;
     schunk->locks.held = NULL;
-    if (lock->process ==
-        b2_process_id()) { /* else the lock is the parent's, from whom this child was forked */
+    if (lock->process == b2_process_id()) { /* or this is a child, and the lock its parent's */
         name_holder(schunk, lock->file, OWNER_NOBODY);
         list_remove(lock);
     }

@@ -70,6 +70,11 @@ static int check_stored(const blosc2_schunk *schunk)
     return status;
 }
 
+bool b2_schunk_is_stale(const blosc2_schunk *schunk)
+{
+    return is_on_disk(schunk) && schunk->committed && check_stored(schunk) < 0;
+}
+
 void b2_schunk_look(blosc2_schunk *schunk)
 {
     if (schunk->home != BLOSC2_HOME_FILE) return;

@@ -99,6 +99,9 @@ int b2_schunk_catch_up(blosc2_schunk *schunk);
  */
 void b2_schunk_look_for_readers(blosc2_schunk *schunk);
 
+/** True if others have written what is stored since this handle knows it, or it cannot be looked at. */
+bool b2_schunk_is_stale(const blosc2_schunk *schunk);
+
 /** Take note of how the file is now: before it is read, and when it was written. */
 void b2_schunk_look(blosc2_schunk *schunk);
 

@@ -26,12 +26,12 @@ typedef struct sparse_store {
     char *path;
     char *directory; /* where the files are: the temporary name before the first commit, else `path` */
     bool is_new;
-    int64_t next;           /* number for the next chunk file */
-    int64_t synced_next;    /* files from here on may not be on the medium */
-    bool is_unsynced;       /* nor may the index */
-    bool has_new_name;      /* nor the directory's name */
-    bool poisoned;          /* a sync failed */
-    bool has_left_overs;    /* or may have: files that no commit needs, or older ones alone */
+    int64_t next;        /* number for the next chunk file */
+    int64_t synced_next; /* files from here on may not be on the medium */
+    bool is_unsynced;    /* nor may the index */
+    bool has_new_name;   /* nor the directory's name */
+    bool poisoned;       /* a sync failed */
+    bool has_left_overs; /* or may have: files that no commit needs, or older ones alone */
     blosc2_durability durability;
     b2_identity identity; /* of the committed index file */
 } sparse_store;
