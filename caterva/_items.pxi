@@ -157,7 +157,7 @@ cdef int64_t box_bytes(const caterva_geometry *geometry, const Box *box) noexcep
 
 
 cdef object new_array(tuple shape, dtype, int64_t nbytes):
-    """A new array; a large one begins with a line of the CPU's caches, so that it can be written past them."""
+    """A new array; a large one begins with a cache line, so that it can be written past the caches."""
     if not CATERVA_LARGE_BYTES <= nbytes <= INT64_MAX - LINE_BYTES:
         return empty(shape, dtype)
     memory = empty(nbytes + LINE_BYTES, uint8)

@@ -41,19 +41,19 @@ extern "C" {
 
 typedef enum blosc2_status {
     BLOSC2_OK = 0,
-    BLOSC2_E_ARGUMENT = -1,    /**< a parameter is out of its range */
-    BLOSC2_E_CORRUPT = -2,     /**< bytes that do not follow the format */
-    BLOSC2_E_UNSUPPORTED = -3, /**< follows the format, but uses a part that is not built in */
-    BLOSC2_E_CODEC = -4,       /**< a codec library refused to work */
-    BLOSC2_E_IO = -5,          /**< the system refused: see blosc2_last_os_error() */
-    BLOSC2_E_MEMORY = -6,      /**< an allocation failed */
-    BLOSC2_E_EXISTS = -7,      /**< the path to create is taken */
-    BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
-    BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
-    BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
+    BLOSC2_E_ARGUMENT = -1,     /**< a parameter is out of its range */
+    BLOSC2_E_CORRUPT = -2,      /**< bytes that do not follow the format */
+    BLOSC2_E_UNSUPPORTED = -3,  /**< follows the format, but uses a part that is not built in */
+    BLOSC2_E_CODEC = -4,        /**< a codec library refused to work */
+    BLOSC2_E_IO = -5,           /**< the system refused: see blosc2_last_os_error() */
+    BLOSC2_E_MEMORY = -6,       /**< an allocation failed */
+    BLOSC2_E_EXISTS = -7,       /**< the path to create is taken */
+    BLOSC2_E_NOT_FOUND = -8,    /**< no such path, or no such metalayer */
+    BLOSC2_E_READ_ONLY = -9,    /**< opened for reading */
+    BLOSC2_E_CHANGED = -10,     /**< somebody else changed the file since it was read */
     BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
-    BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
-    BLOSC2_E_LOCKED = -13,     /**< somebody else has the lock, and kept it for all of the time allowed */
+    BLOSC2_E_LIMIT = -12,       /**< would take more memory than the caller allows a file */
+    BLOSC2_E_LOCKED = -13,      /**< somebody else has the lock, and kept it for all of the time allowed */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -188,6 +188,7 @@ BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
     const uint8_t *bytes; /**< the chunk; borrowed */
+    const uint8_t *postscript; /**< checksums that each block is compared with before it is used; NULL: none */
     uint64_t serial;      /**< tells views apart in a workspace */
     int32_t nbytes;       /**< content, decoded */
     int32_t cbytes;       /**< the chunk, header included */
@@ -398,8 +399,8 @@ typedef enum blosc2_checksums {
 typedef enum blosc2_seal {
     BLOSC2_SEAL_NONE = 0,   /**< it has none */
     BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
-    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
-                               which another writer has replaced */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to
+                               come, which another writer has replaced */
     BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
 } blosc2_seal;
 
@@ -514,6 +515,13 @@ BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t ch
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
+/**
+ * In a child after fork(), for a super-chunk with a change that is the parent's: close the parent's lock,
+ * which then ends with the parent. Nothing else may be done with the super-chunk, not even freeing it: its
+ * files are the parent's.
+ */
+BLOSC2_API void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk);
+
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
@@ -521,7 +529,8 @@ BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" 
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
 BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
-BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
+BLOSC2_API bool
+blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -539,6 +548,7 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  * @param blocks       Blocks that will be decoded, ascending; NULL for all.
  * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
  *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
+ *                     Blocks that are listed are verified when they are decoded or copied, others at once.
  * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk
  * changes.
  */
@@ -591,10 +601,10 @@ BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *pr
  * Begin a change. A frame outside of memory is locked until it ends, and what others have committed in the
  * meantime is reloaded first: what was known of chunks and metalayers may be void then.
  *
- * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED (safety.lock_timeout_ms
- * is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED (the frame is gone, or of
- * another kind, or was changed by others while this handle locks nothing), BLOSC2_E_IO, BLOSC2_E_MEMORY, and
- * what opening it can fail with. On failure the handle is as it was.
+ * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED
+ * (safety.lock_timeout_ms is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED
+ * (the frame is gone, or of another kind, or was changed by others while this handle locks nothing),
+ * BLOSC2_E_IO, BLOSC2_E_MEMORY, and what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
@@ -612,8 +622,8 @@ BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn 
  * in memory. Nobody else may use the handle meanwhile. Waits for nobody.
  *
  * @param changed  Set to whether something was written since.
- * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on failure
- * the handle is as it was.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on
+ * failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_refresh(blosc2_schunk *schunk, bool *changed);
 
@@ -734,7 +744,8 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
- * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a second.
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a
+ * second.
  * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
  */
 typedef int blosc2_interrupt_fn(void *context);

@@ -338,7 +338,8 @@ static void test_every_allocation_can_fail(void)
             CHECK(!scratch_is_there(path));
         }
         const char *lock = path_of("memory.b2lock");
-        CHECK(scratch_entries(directory) == (committed >= 0) + scratch_is_there(lock)); /* nothing is left over */
+        CHECK(scratch_entries(directory) ==
+              (committed >= 0) + scratch_is_there(lock)); /* nothing is left over */
         scratch_remove(lock);
         scratch_remove(path_of("memory"));
     }

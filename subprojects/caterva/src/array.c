@@ -332,7 +332,8 @@ static int find_geometry(blosc2_schunk *schunk, const cat_metadata *metadata, ca
     return status < 0 ? status : correct_stale_layer(schunk, geometry);
 }
 
-/** @param content  What `metadata` points into; set to a block for blosc2_bytes_free(), or NULL, on failure too.
+/** @param content  What `metadata` points into; set to a block for blosc2_bytes_free(), or NULL, on failure
+ * too.
  */
 static int describe(blosc2_schunk *schunk, uint8_t **content, cat_metadata *metadata,
                     caterva_geometry *geometry)
@@ -359,8 +360,7 @@ static int accept_reload(void *context, blosc2_schunk *fresh)
     caterva_geometry geometry;
     uint8_t *content;
     int status = describe(fresh, &content, &metadata, &geometry);
-    bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim &&
-                has_dtype(array, &metadata);
+    bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim && has_dtype(array, &metadata);
     blosc2_bytes_free(content);
     if (status < 0) return cat_array_fail_within(array, status);
     if (!same) {

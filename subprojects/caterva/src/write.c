@@ -327,7 +327,8 @@ static int write_in_change(caterva_array *array, const caterva_selection *select
     if (status < 0) return status;
     if (change == CAT_CHANGE_OURS) /* another process may have resized the array */
         status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
-    if (status == BLOSC2_OK) status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
+    if (status == BLOSC2_OK)
+        status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
     return cat_change_leave(array, change, status);
 }
 

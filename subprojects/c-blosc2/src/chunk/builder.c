@@ -18,6 +18,7 @@
 #include "chunk/cparams.h"
 #include "chunk/encode.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 
@@ -318,7 +319,8 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
         return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
     }
     int32_t start, end;
-    int status = b2_view_block_start(old, block, &start);
+    int status = old->postscript ? b2_postscript_check_block(old, old->postscript, block) : BLOSC2_OK;
+    if (status == BLOSC2_OK) status = b2_view_block_start(old, block, &start);
     if (status == BLOSC2_OK) status = b2_view_block_end(old, block, old->cbytes, &end);
     if (status == BLOSC2_OK && end == 0)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams end beyond the chunk", block);

@@ -441,7 +441,8 @@ static int open_path(blosc2_schunk *schunk)
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
 
-/* Open what is at the path of `like` now, as that was opened; a name and settings are all that it need have. */
+/* Open what is at the path of `like` now, as that was opened; a name and settings are all that it need have.
+ */
 static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
 {
     blosc2_schunk *schunk;
