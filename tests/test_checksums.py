@@ -13,7 +13,16 @@ import warnings
 import numpy as np
 import pytest
 import refsums
-from support import CODECS, assert_same_bytes, copy_tree, home_arguments, parse_frame, sample, snapshot
+from support import (
+    CODECS,
+    assert_same_bytes,
+    copy_tree,
+    home_arguments,
+    is_lock,
+    parse_frame,
+    sample,
+    snapshot,
+)
 
 import caterva as cat
 from caterva import _core
@@ -50,7 +59,7 @@ def quiet_open(path, **keywords):
 
 
 def files_of(path):
-    return sorted(path.iterdir()) if path.is_dir() else [path]
+    return sorted(file for file in path.iterdir() if not is_lock(file)) if path.is_dir() else [path]
 
 
 def flip(file, position, mask=0x10):
