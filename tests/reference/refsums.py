@@ -65,13 +65,14 @@ def postscript(chunk: bytes) -> bytes:
     """What belongs behind a chunk; bytes after the chunk are ignored."""
     header = refdecode.parse_chunk_header(chunk)
     blocks = stored_blocks(chunk, header)
-    dictionary = b""
-    if header.blosc2_flags & refdecode.B2_USEDICT and not header.special and not header.memcpyed:
-        start = header.size + 4 * len(blocks)
-        dictionary = chunk[start:start + 4 + struct.unpack_from("<i", chunk, start)[0]]
+    end = header.size
+    if header.nbytes and not header.special and not header.memcpyed:
+        end += 4 * len(blocks)
+        if header.blosc2_flags & refdecode.B2_USEDICT:
+            end += 4 + struct.unpack_from("<i", chunk, end)[0]
     sums = [crc32c(chunk[start:stop]) for start, stop in blocks]
     head = struct.pack("<4sIIII", b"\xb2CRC", 1, len(blocks), crc32c(chunk[:header.size]),
-                       crc32c(dictionary) if dictionary else 0)
+                       crc32c(chunk[header.size:end]))
     body = head + struct.pack(f"<{len(sums)}I", *sums)
     return body + struct.pack("<I", crc32c(body))
 

@@ -188,6 +188,7 @@ BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
     const uint8_t *bytes; /**< the chunk; borrowed */
+    const uint8_t *postscript; /**< checksums that each block is compared with before it is used; NULL: none */
     uint64_t serial;      /**< tells views apart in a workspace */
     int32_t nbytes;       /**< content, decoded */
     int32_t cbytes;       /**< the chunk, header included */
@@ -514,6 +515,13 @@ BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t ch
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
+/**
+ * In a child after fork(), for a super-chunk with a change that is the parent's: close the parent's lock,
+ * which then ends with the parent. Nothing else may be done with the super-chunk, not even freeing it: its
+ * files are the parent's.
+ */
+BLOSC2_API void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk);
+
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
@@ -540,6 +548,7 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  * @param blocks       Blocks that will be decoded, ascending; NULL for all.
  * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
  *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
+ *                     Blocks that are listed are verified when they are decoded or copied, others at once.
  * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk
  * changes.
  */

@@ -121,8 +121,9 @@ static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out
     const read_job *read = piece->read;
     cat_cache *cache = &read->array->cache;
     int32_t block = (int32_t)part->number;
-    const uint8_t *raw = cat_chunk_raw_block(&piece->chunk, block);
-    if (raw && (read->raw_stays || !read->use_cache)) {
+    bool takes_raw = read->raw_stays || !read->use_cache;
+    const uint8_t *raw = takes_raw ? cat_chunk_raw_block(&piece->chunk, block) : NULL;
+    if (raw) {
         copy_part(read, part, raw, out);
         return BLOSC2_OK;
     }
@@ -241,9 +242,8 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = list_blocks(&piece);
     if (status < 0 || piece.count == 0) return status;
     const caterva_array *array = piece.read->array;
-    bool all = !piece.numbers || piece.count == array->layout.block_count;
-    status = cat_chunk_open(array, piece.part.number, all ? NULL : piece.numbers,
-                            all ? 0 : (int32_t)piece.count, piece.worker, &piece.chunk);
+    status = cat_chunk_open(array, piece.part.number, piece.numbers, piece.numbers ? (int32_t)piece.count : 0,
+                            piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
     for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
         if (i > 0) status = blosc2_check_interrupt();

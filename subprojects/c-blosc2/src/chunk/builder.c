@@ -18,6 +18,7 @@
 #include "chunk/cparams.h"
 #include "chunk/encode.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 
@@ -142,7 +143,8 @@ void b2_builder_write_streams_header(const blosc2_builder *builder)
     unsigned flags = (unsigned)b2_codec_format(builder->cparams.codec) << B2_FLAG_FORMAT_SHIFT;
     if (!builder->split) flags |= B2_FLAG_NOT_SPLIT;
     if (b2_pipeline_has_delta(&builder->pipeline)) flags |= B2_FLAG_DELTA;
-    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0, (int32_t)builder->used);
+    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0,
+                            (int32_t)builder->used);
 }
 
 /* STREAMS to COPY: decode what is there into a raw chunk. */
@@ -197,14 +199,15 @@ static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, 
     builder->used += bytes;
     builder->blocks_in++;
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
-    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block))) builder->all_zeros = false;
+    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block)))
+        builder->all_zeros = false;
     if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
         return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
 int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
-                        blosc2_workspace *workspace)
+                            blosc2_workspace *workspace)
 {
     int32_t bytes = b2_builder_block_nbytes(builder, block);
     int32_t streams = b2_builder_stream_count(builder, bytes);
@@ -217,7 +220,7 @@ int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_
 }
 
 const uint8_t *b2_builder_filter(const blosc2_builder *builder, const uint8_t *data, int32_t bytes,
-                             const uint8_t *reference, blosc2_workspace *workspace, int *status)
+                                 const uint8_t *reference, blosc2_workspace *workspace, int *status)
 {
     *status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (*status == BLOSC2_OK) *status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
@@ -303,7 +306,8 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
         return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
     }
     int32_t start, end;
-    int status = b2_view_block_start(old, block, &start);
+    int status = old->postscript ? b2_postscript_check_block(old, old->postscript, block) : BLOSC2_OK;
+    if (status == BLOSC2_OK) status = b2_view_block_start(old, block, &start);
     if (status == BLOSC2_OK) status = b2_view_block_end(old, block, old->cbytes, &end);
     if (status == BLOSC2_OK && end == 0)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams end beyond the chunk", block);

@@ -3,10 +3,17 @@
 
 #include "base/bytes.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/special.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 #include "filters/kernels.h"
+
+/* Compare a block with its checksum, if that was left to do. */
+static int verify_block(const blosc2_view *view, int32_t block)
+{
+    return view->postscript ? b2_postscript_check_block(view, view->postscript, block) : BLOSC2_OK;
+}
 
 /*
  * One stream at `position`, which moves past it. Its content is decoded to `out`, or found where it lies raw;
@@ -136,6 +143,11 @@ static int locate_planes(const blosc2_view *view, int32_t block, int32_t want, b
     return status;
 }
 
+static bool has_planes(const b2_pipeline *pipeline, int32_t streams)
+{
+    return (streams == 2 || streams == 4 || streams == 8) && b2_pipeline_planes(pipeline) == streams;
+}
+
 /* The planes of a regular block, as far as its first `bytes` bytes need them; `count` 0 if there are none. */
 static int find_planes(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block, int32_t bytes,
                        blosc2_planes *planes, blosc2_workspace *workspace)
@@ -143,8 +155,7 @@ static int find_planes(const blosc2_view *view, const b2_pipeline *pipeline, int
     int32_t streams = 0;
     int status = b2_view_stream_count(view, block, &streams);
     planes->count = 0;
-    if (status < 0 || (streams != 2 && streams != 4 && streams != 8)) return status;
-    if (b2_pipeline_planes(pipeline) != streams) return BLOSC2_OK;
+    if (status < 0 || !has_planes(pipeline, streams)) return status;
     planes->count = streams;
     planes->items = stream_prefix(view, pipeline, block, bytes, &streams);
     if (planes->items == 0) planes->items = blosc2_view_block_nbytes(view, block) / streams;
@@ -193,7 +204,14 @@ int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t by
         return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
     if (!b2_view_is_regular(view) || view->vl_blocks) return BLOSC2_OK;
     b2_pipeline pipeline = b2_view_pipeline(view);
-    int status = find_planes(view, &pipeline, block, bytes, planes, workspace);
+    int32_t streams = 0;
+    int status = b2_view_stream_count(view, block, &streams);
+    if (status == BLOSC2_OK && !has_planes(&pipeline, streams)) return BLOSC2_OK;
+    if (status == BLOSC2_OK) {
+        status = verify_block(view, block);
+        if (status < 0) return status;
+    }
+    if (status == BLOSC2_OK) status = find_planes(view, &pipeline, block, bytes, planes, workspace);
     return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
 }
 
@@ -229,7 +247,8 @@ static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, 
 {
     if (workspace->reference_serial == view->serial) return BLOSC2_OK;
     workspace->reference_serial = 0;
-    int status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
+    int status = verify_block(view, 0);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
     if (status == BLOSC2_OK)
         status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
     if (status == BLOSC2_OK) workspace->reference_serial = view->serial;
@@ -247,12 +266,19 @@ static const uint8_t *raw_stream(const blosc2_view *view, int32_t block)
     return view->bytes + start + 4;
 }
 
-const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+/* A block that lies as it is; not verified. */
+static const uint8_t *raw_block(const blosc2_view *view, int32_t block)
 {
-    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
     if (view->memcpyed) return view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes;
     b2_pipeline pipeline = b2_view_pipeline(view);
     return b2_pipeline_is_identity_backward(&pipeline) ? raw_stream(view, block) : NULL;
+}
+
+const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+{
+    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
+    const uint8_t *raw = raw_block(view, block);
+    return raw && verify_block(view, block) == BLOSC2_OK ? raw : NULL;
 }
 
 int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
@@ -265,14 +291,15 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
         b2_special_fill(view, block * view->block_bytes, out, bytes);
         return BLOSC2_OK;
     }
-    const uint8_t *raw = blosc2_view_raw_block(view, block);
+    int status = verify_block(view, block);
+    if (status < 0) return status;
+    const uint8_t *raw = raw_block(view, block);
     if (raw) {
         memcpy(out, raw, (size_t)bytes);
         return BLOSC2_OK;
     }
     b2_pipeline pipeline = b2_view_pipeline(view);
     const uint8_t *reference = NULL;
-    int status = BLOSC2_OK;
     if (block > 0 && b2_pipeline_has_delta(&pipeline)) {
         status = load_reference(view, &pipeline, workspace);
         reference = workspace->reference.bytes;
@@ -315,8 +342,10 @@ int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t by
     int32_t streams = 0;
     int32_t want = stream_prefix(view, &pipeline, block, bytes, &streams);
     if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
+    int status = verify_block(view, block);
+    if (status < 0) return status;
     blosc2_planes planes;
-    int status = find_planes(view, &pipeline, block, bytes, &planes, workspace);
+    status = find_planes(view, &pipeline, block, bytes, &planes, workspace);
     if (status == BLOSC2_OK && planes.count > 0) {
         join_all(&planes, out);
         return BLOSC2_OK;
