@@ -73,8 +73,8 @@ static uint8_t *make_chunk(const sample *what, blosc2_view *view, blosc2_workspa
     CHECK_OK(blosc2_builder_create(&cparams, &builder));
     if (what->special) {
         bool has_value = what->special == BLOSC2_SPECIAL_VALUE;
-        CHECK_OK(blosc2_special_chunk(what->special, 4, NBYTES, what->block_bytes,
-                                      has_value ? content : NULL, has_value ? 4 : 0, special));
+        CHECK_OK(blosc2_special_chunk(what->special, 4, NBYTES, what->block_bytes, has_value ? content : NULL,
+                                      has_value ? 4 : 0, special));
         made = special;
         cbytes = BLOSC2_CHUNK_OVERHEAD + (has_value ? 4 : 0);
     } else {
@@ -108,7 +108,10 @@ static void the_layout_is_as_documented(const sample *what, const uint8_t *bytes
 {
     const uint8_t *after = bytes + cbytes;
     int32_t count = what->expected;
-    CHECK(memcmp(after, "\xb2" "CRC\1\0\0\0", 8) == 0);
+    CHECK(memcmp(after,
+                 "\xb2"
+                 "CRC\1\0\0\0",
+                 8) == 0);
     CHECK(b2_load_le32(after + 8) == (uint32_t)count);
     CHECK(b2_load_le32(after + 12) == crc_by_definition(bytes, 32));
     bool regular = !what->special && what->clevel > 0;
@@ -179,7 +182,10 @@ static void what_is_no_postscript_is_not_taken_for_one(void)
     uint8_t bytes[64] = {0};
     CHECK(!b2_postscript_is_intact(bytes, sizeof bytes));
     CHECK(!b2_postscript_is_intact(bytes, 0));
-    memcpy(bytes, "\xb2" "CRC\1\0\0\0", 8);
+    memcpy(bytes,
+           "\xb2"
+           "CRC\1\0\0\0",
+           8);
     b2_store_le32(bytes + 8, UINT32_MAX); /* of 16 GiB */
     CHECK(!b2_postscript_is_intact(bytes, sizeof bytes));
     CHECK(b2_postscript_stated_bytes(bytes) == 24 + 4 * (int64_t)UINT32_MAX);

@@ -242,8 +242,8 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = list_blocks(&piece);
     if (status < 0 || piece.count == 0) return status;
     const caterva_array *array = piece.read->array;
-    status = cat_chunk_open(array, piece.part.number, piece.numbers,
-                            piece.numbers ? (int32_t)piece.count : 0, piece.worker, &piece.chunk);
+    status = cat_chunk_open(array, piece.part.number, piece.numbers, piece.numbers ? (int32_t)piece.count : 0,
+                            piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
     for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
         if (i > 0) status = blosc2_check_interrupt();

@@ -143,7 +143,8 @@ void b2_builder_write_streams_header(const blosc2_builder *builder)
     unsigned flags = (unsigned)b2_codec_format(builder->cparams.codec) << B2_FLAG_FORMAT_SHIFT;
     if (!builder->split) flags |= B2_FLAG_NOT_SPLIT;
     if (b2_pipeline_has_delta(&builder->pipeline)) flags |= B2_FLAG_DELTA;
-    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0, (int32_t)builder->used);
+    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0,
+                            (int32_t)builder->used);
 }
 
 /* STREAMS to COPY: decode what is there into a raw chunk. */
@@ -198,14 +199,15 @@ static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, 
     builder->used += bytes;
     builder->blocks_in++;
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
-    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block))) builder->all_zeros = false;
+    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block)))
+        builder->all_zeros = false;
     if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
         return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
 int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
-                        blosc2_workspace *workspace)
+                            blosc2_workspace *workspace)
 {
     int32_t bytes = b2_builder_block_nbytes(builder, block);
     int32_t streams = b2_builder_stream_count(builder, bytes);
@@ -218,7 +220,7 @@ int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_
 }
 
 const uint8_t *b2_builder_filter(const blosc2_builder *builder, const uint8_t *data, int32_t bytes,
-                             const uint8_t *reference, blosc2_workspace *workspace, int *status)
+                                 const uint8_t *reference, blosc2_workspace *workspace, int *status)
 {
     *status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (*status == BLOSC2_OK) *status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);

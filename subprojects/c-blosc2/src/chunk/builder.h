@@ -15,16 +15,17 @@ struct blosc2_builder {
     int32_t nbytes, block_bytes, block_count, blocks_in;
     bool split;
     bool all_zeros;  /* no stream so far holds anything but zeros */
-    bool may_repeat; /* STREAMS: all blocks so far have the same streams, which may be one item over and over */
+    bool may_repeat; /* STREAMS: all blocks so far have the same streams, which may be one item over and over
+                      */
     int64_t first_bytes;    /* of the streams of the first block that came in */
     int64_t constant_start; /* where the streams of a block of `constant` are; 0: there is none */
     int64_t constant_bytes;
     int32_t dict_bytes;
-    int64_t used;      /* bytes of `chunk` in use */
-    b2_buffer chunk;   /* the chunk as it grows */
-    b2_buffer spare;   /* changes places with `chunk` when that becomes a copy */
-    b2_buffer gather;  /* GATHER: the content */
-    b2_buffer samples; /* GATHER with a dictionary: all filtered blocks */
+    int64_t used;       /* bytes of `chunk` in use */
+    b2_buffer chunk;    /* the chunk as it grows */
+    b2_buffer spare;    /* changes places with `chunk` when that becomes a copy */
+    b2_buffer gather;   /* GATHER: the content */
+    b2_buffer samples;  /* GATHER with a dictionary: all filtered blocks */
     b2_buffer constant; /* an item that some block repeats */
 };
 

@@ -40,7 +40,7 @@ static int filter_all(blosc2_builder *builder, blosc2_workspace *workspace)
         size_t start = (size_t)i * (size_t)builder->block_bytes;
         int32_t bytes = b2_builder_block_nbytes(builder, i);
         const uint8_t *filtered = b2_builder_filter(builder, builder->gather.bytes + start, bytes,
-                                         i ? builder->gather.bytes : NULL, workspace, &status);
+                                                    i ? builder->gather.bytes : NULL, workspace, &status);
         if (status == BLOSC2_OK) memcpy(builder->samples.bytes + start, filtered, (size_t)bytes);
     }
     return status;
@@ -72,7 +72,7 @@ static int encode_gathered(blosc2_builder *builder, blosc2_workspace *workspace)
 static void finish_zeros(blosc2_builder *builder)
 {
     b2_builder_write_header(builder, builder->split ? 0 : B2_FLAG_NOT_SPLIT,
-                 BLOSC2_SPECIAL_ZEROS << B2_FLAG31_SPECIAL_SHIFT, B2_HEADER_EXTENDED);
+                            BLOSC2_SPECIAL_ZEROS << B2_FLAG31_SPECIAL_SHIFT, B2_HEADER_EXTENDED);
     builder->used = B2_HEADER_EXTENDED;
 }
 
@@ -94,7 +94,8 @@ static int find_repeated(blosc2_builder *builder, bool *found, blosc2_workspace 
     int status = BLOSC2_OK;
     *found = false;
     if (bytes <= item_bytes || builder->block_bytes % item_bytes) return BLOSC2_OK;
-    if (builder->way == BUILD_GATHER && blosc2_cparams_is_lossy(&builder->cparams)) return BLOSC2_OK; /* content is not what is kept */
+    if (builder->way == BUILD_GATHER && blosc2_cparams_is_lossy(&builder->cparams))
+        return BLOSC2_OK; /* content is not what is kept */
     if (builder->way == BUILD_STREAMS) {
         if (!builder->may_repeat || builder->all_zeros) return BLOSC2_OK;
         status = decode_first(builder, workspace); /* all blocks have its streams */
@@ -144,8 +145,7 @@ int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_
                            builder->block_count);
     bool repeats;
     int status = find_repeated(builder, &repeats, workspace);
-    if (status == BLOSC2_OK)
-        status = repeats ? finish_value(builder) : finish_blocks(builder, workspace);
+    if (status == BLOSC2_OK) status = repeats ? finish_value(builder) : finish_blocks(builder, workspace);
     if (status < 0) return status;
     *chunk = builder->chunk.bytes;
     *cbytes = (int32_t)builder->used;

@@ -25,11 +25,10 @@ static uint32_t crc_of_tail(const b2_fingerprinted *of, const uint8_t *fingerpri
 static const struct {
     uint8_t start, stop;
 } SOFT[] = {
-    {27, 29}, /* codec, level, split mode */
-    {53, 57}, /* block size */
-    {63, 65}, /* threads */
-    {66, 68},
-    {71, 87}, /* filters, codec, their parameters, dictionaries */
+    {27, 29},           /* codec, level, split mode */
+    {53, 57},           /* block size */
+    {63, 65},           /* threads */
+    {66, 68}, {71, 87}, /* filters, codec, their parameters, dictionaries */
 };
 
 /* A header on its way to its two CRCs. */
@@ -104,7 +103,7 @@ int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *ver
     if (status < 0) return status;
     bool same = b2_load_be32(stored + SOFT_CRC) == b2_load_be32(found + SOFT_CRC);
     *verdict = same && !(stored_flags & B2_FINGERPRINT_SOFT_UNKNOWN) ? B2_FINGERPRINT_MATCHES
-                                                               : B2_FINGERPRINT_SOFT_CHANGED;
+                                                                     : B2_FINGERPRINT_SOFT_CHANGED;
     *flags = stored_flags;
     return BLOSC2_OK;
 }
