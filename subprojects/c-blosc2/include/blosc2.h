@@ -516,6 +516,13 @@ BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t ch
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
+/**
+ * In a child after fork(), for a super-chunk with a change that is the parent's: close the parent's lock,
+ * which then ends with the parent. Nothing else may be done with the super-chunk, not even freeing it: its
+ * files are the parent's.
+ */
+BLOSC2_API void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk);
+
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */

@@ -48,7 +48,8 @@ static blosc2_builder *build(const setting *s, const uint8_t *data, int32_t firs
     CHECK_OK(blosc2_builder_create(&s->cparams, &builder));
     CHECK_OK(blosc2_builder_start(builder, s->nbytes, s->block_bytes));
     for (int32_t i = first; i < stop; i++)
-        CHECK_OK(blosc2_builder_encode_block(builder, i, data + (size_t)i * (size_t)s->block_bytes, workspace));
+        CHECK_OK(
+            blosc2_builder_encode_block(builder, i, data + (size_t)i * (size_t)s->block_bytes, workspace));
     return builder;
 }
 
@@ -133,7 +134,7 @@ static void visit_blocks_taken_over(const setting *s, uint8_t *data, blosc2_work
 static void visit_shared_work(const setting *s, uint8_t *data, blosc2_workspace *workspace)
 {
     for (int kind = 0; kind < 3; kind++) {
-        if (kind == 1) data[s->nbytes - 1] ^= 1;                                             /* the second varies */
+        if (kind == 1) data[s->nbytes - 1] ^= 1;                    /* the second varies */
         if (kind == 2) memset(data, 1, 2 * (size_t)s->block_bytes); /* both constant, of other items */
         blosc2_builder *a = build(s, data, 0, 2, workspace), *b = build(s, data, 2, BLOCKS, workspace);
         CHECK_OK(blosc2_builder_take(a, b, 2, BLOCKS, workspace));

@@ -333,6 +333,14 @@ void b2_locks_leave(blosc2_schunk *schunk)
     b2_free(lock);
 }
 
+void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk)
+{
+    b2_held_lock *lock = schunk->locks.held;
+    schunk->locks.held = NULL;
+    if (lock) schunk->io->unlock(schunk->io->context, lock->file); /* the list is forgotten by itself */
+    b2_free(lock);
+}
+
 b2_held b2_snapshots_held(const blosc2_schunk *schunk)
 {
     if (!locks(schunk)) return B2_HELD_UNKNOWN;
