@@ -22,6 +22,12 @@
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 
+/*
+ * A chunk that may take up to this much has all its room from the beginning: memory is taken when it is
+ * touched, and a chunk that grows would be there twice while it is moved.
+ */
+enum { RESERVED_BYTES_MAX = 64 << 20 };
+
 int blosc2_builder_create(const blosc2_cparams *cparams, blosc2_builder **out)
 {
     int status = blosc2_cparams_check(cparams);
@@ -64,12 +70,19 @@ int32_t b2_builder_stream_count(const blosc2_builder *builder, int32_t bytes)
     return builder->split && bytes == builder->block_bytes ? builder->pipeline.item_bytes : 1;
 }
 
+static int64_t block_bound(const blosc2_builder *builder)
+{
+    return b2_streams_bound(builder->block_bytes, b2_builder_stream_count(builder, builder->block_bytes));
+}
+
 /* Starts an empty table of block starts; 0 marks a block that is not in yet. */
 int b2_builder_start_streams(blosc2_builder *builder)
 {
     builder->way = BUILD_STREAMS;
     builder->used = B2_HEADER_EXTENDED + 4 * (int64_t)builder->block_count;
-    int status = b2_buffer_reserve(&builder->chunk, (size_t)builder->used);
+    int64_t most = builder->nbytes + BLOSC2_CHUNK_OVERHEAD + block_bound(builder);
+    if (most > RESERVED_BYTES_MAX) most = builder->used;
+    int status = b2_buffer_reserve(&builder->chunk, (size_t)b2_max_i64(builder->used, most));
     if (status == BLOSC2_OK) memset(builder->chunk.bytes, 0, (size_t)builder->used);
     return status;
 }

@@ -220,7 +220,7 @@ static int fetch_head(fetch_job *fetch, int32_t max_nbytes, blosc2_workspace *wo
         status = blosc2_schunk_check_bytes(fetch->schunk, "stored", head.cbytes - BLOSC2_CHUNK_OVERHEAD);
     if (status == BLOSC2_OK) status = find_postscript(fetch, &head);
     if (status < 0) return status;
-    status = b2_buffer_reserve(&workspace->chunk, (size_t)head.cbytes + (size_t)fetch->after);
+    status = b2_buffer_reserve_exactly(&workspace->chunk, (size_t)head.cbytes + (size_t)fetch->after);
     if (status < 0) return status;
     fetch->bytes = workspace->chunk.bytes;
     int64_t tables = head.header_bytes + 4 * (int64_t)head.block_count + 4 + B2_DICT_BYTES_MAX;
