@@ -188,7 +188,8 @@ BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
     const uint8_t *bytes; /**< the chunk; borrowed */
-    const uint8_t *postscript; /**< checksums that each block is compared with before it is used; NULL: none */
+    const uint8_t
+        *postscript;      /**< checksums that each block is compared with before it is used; NULL: none */
     uint64_t serial;      /**< tells views apart in a workspace */
     int32_t nbytes;       /**< content, decoded */
     int32_t cbytes;       /**< the chunk, header included */

@@ -47,7 +47,8 @@ int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscrip
 /** The same for a header that could not be parsed. @param header_bytes 16 or 32. */
 int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, const uint8_t *postscript);
 
-/** Verify the header, and if there is a dictionary the tables. @param postscript All b2_postscript_bytes() of it, here and below. */
+/** Verify the header, and if there is a dictionary the tables. @param postscript All b2_postscript_bytes() of
+ * it, here and below. */
 int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript);
 
 /** Verify bstarts and dictionary. Single blocks need it for the dictionary alone. */

@@ -223,6 +223,7 @@ static void open_space(b2_frame_store *store, const b2_opened *opened)
     store->file_end = b2_max_i64(opened->file_bytes - store->header_bytes, frame_end);
     b2_space_init(&store->space, store->file_end);
     b2_space_bury(&store->space, frame_end, store->file_end - frame_end);
+    store->space.synced = -1; /* whoever wrote this need not have synced it */
     store->durability = opened->safety.durability;
     store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
     store->unknown_dead_bytes = (int64_t)(opened->flags >> B2_FINGERPRINT_DEAD_SHIFT) * B2_DEAD_UNIT;
