@@ -73,15 +73,24 @@ install_caterva() {
     python -m pip install -q --no-build-isolation --no-deps -Cbuild-dir="$directory" "$@" .
 }
 
-# c_tests DIRECTORY OPTION...: the C libraries alone, all warnings being errors, asserts on.
+# c_build DIRECTORY OPTION...: configure the C libraries alone, all warnings being errors, asserts on.
+c_build() {
+    drop_if_options_changed "$1"
+    [ -f "$1/build.ninja" ] || meson setup "$1" -Dpython=disabled -Dstrict=true \
+        -Dbuildtype=debugoptimized -Db_ndebug=false "${@:2}" >/dev/null
+}
+
+# c_tests DIRECTORY OPTION...: build and test them.
 c_tests() {
-    local directory=$1
-    shift
-    say "C tests in $directory $*"
-    drop_if_options_changed "$directory"
-    [ -f "$directory/build.ninja" ] || meson setup "$directory" -Dpython=disabled -Dstrict=true \
-        -Dbuildtype=debugoptimized -Db_ndebug=false "$@" >/dev/null
-    meson test -C "$directory" --print-errorlogs
+    say "C tests in $1 ${*:2}"
+    c_build "$@"
+    meson test -C "$1" --print-errorlogs
+}
+
+# stamp NAME WHAT: note for ci/reliability that a command has passed at this commit.
+stamp() {
+    mkdir -p build/stamps
+    echo "$(git rev-parse HEAD 2>/dev/null || echo unknown) ${*:2}" >"build/stamps/$1"
 }
 
 # shellcheck disable=SC2034 # for the scripts that build

@@ -11,6 +11,8 @@ typedef struct failing {
     b2_io table;
     const b2_io *inner;
     int64_t fail_after; /* negative: never */
+    int64_t fail_stop;  /* the first call that works again */
+    int os_error;
     bool tears;
     _Atomic int64_t calls;
 } failing;
@@ -19,8 +21,8 @@ typedef struct failing {
 static int count(failing *f, const char *path)
 {
     int64_t call = atomic_fetch_add(&f->calls, 1);
-    if (f->fail_after < 0 || call < f->fail_after) return BLOSC2_OK;
-    return blosc2_fail_io(BLOSC2_E_IO, EIO, path, "%s: call %" PRId64 " failed, as a test wants it",
+    if (f->fail_after < 0 || call < f->fail_after || call >= f->fail_stop) return BLOSC2_OK;
+    return blosc2_fail_io(BLOSC2_E_IO, f->os_error, path, "%s: call %" PRId64 " failed, as a test wants it",
                           path ? path : "open file", call);
 }
 
@@ -177,6 +179,8 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
     if (!f) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a failing table");
     f->inner = inner;
     f->fail_after = fail_after;
+    f->fail_stop = INT64_MAX;
+    f->os_error = EIO;
     f->table = (b2_io){
         .context = f,
         .open = failing_open,
@@ -215,6 +219,19 @@ void b2_io_failing_tear(b2_io *io)
 {
     failing *f = io->context;
     f->tears = true;
+}
+
+void b2_io_failing_once(b2_io *io, int os_error)
+{
+    failing *f = io->context;
+    f->fail_stop = f->fail_after + 1;
+    f->os_error = os_error;
+}
+
+void b2_io_failing_heal(b2_io *io)
+{
+    failing *f = io->context;
+    f->fail_after = -1;
 }
 
 void b2_io_failing_free(b2_io *io)

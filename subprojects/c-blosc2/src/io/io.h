@@ -140,6 +140,10 @@ void b2_io_source_free(b2_io *io); /* NULL is fine */
 int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out);
 /** From now on the write that fails first still writes the first half of its bytes. */
 void b2_io_failing_tear(b2_io *io);
+/** One call alone is to fail, with this errno; those after it work. */
+void b2_io_failing_once(b2_io *io, int os_error);
+/** From now on all calls work. */
+void b2_io_failing_heal(b2_io *io);
 /** How many calls it has seen. */
 int64_t b2_io_failing_calls(const b2_io *io);
 void b2_io_failing_free(b2_io *io); /* NULL is fine */

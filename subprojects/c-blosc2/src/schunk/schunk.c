@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "base/failure.h"
 #include "chunk/header.h"
 #include "chunk/postscript.h"
 
@@ -39,6 +40,8 @@ int b2_schunk_new(blosc2_home home, const char *path, blosc2_schunk **out)
 void blosc2_schunk_free(blosc2_schunk *schunk)
 {
     if (!schunk) return;
+    b2_failure failure;
+    b2_failure_save(&failure); /* the reason matters, not how the cleaning went */
     if (schunk->changing) blosc2_schunk_rollback(schunk);
     if (schunk->store) {
         if (schunk->home == BLOSC2_HOME_MEMORY)
@@ -57,6 +60,7 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
     blosc2_workspace_free(schunk->workspace);
     b2_free(schunk->path);
     b2_free(schunk);
+    b2_failure_restore(&failure);
 }
 
 void blosc2_schunk_set_max_bytes(blosc2_schunk *schunk, int64_t max_bytes)

@@ -1,0 +1,277 @@
+/**
+ * Every state in which a crash may leave a file or directory, made from a record of the calls, opens as the
+ * array before or after the change that was under way, and takes the next change.
+ *
+ * In order: the calls up to any one, this one whole or in part. Unsynced: what was not made to last is lost,
+ * whole or in part, in any combination. `test_crash write FOLDER` writes the states in order there, for other
+ * readers: see tests/reliability/crashes.py.
+ */
+#include <inttypes.h>
+
+#include "crash.h"
+
+#ifdef _WIN32
+#include <direct.h>
+#define make_folder(path) _mkdir(path)
+#else
+#include <sys/stat.h>
+#define make_folder(path) mkdir(path, 0777)
+#endif
+
+static int64_t stride; /* of the bytes at which a header is torn, and of the states with losses */
+
+/* ------------------------------------------------------------------ judging */
+
+typedef enum state_kind { IN_ORDER, TORN_HEADER, UNSYNCED, POWER_CUT, KINDS } state_kind;
+/* Old and new are whole; what is lost raises, and nothing else was promised. */
+static const char *const KIND_NAMES[] = {"in order", "torn headers", "unsynced", "power cuts"};
+
+typedef struct tally {
+    int64_t states, old, fresh, errors, wrong, lost;
+} tally;
+
+static tally counts[KINDS];
+
+static void report(const run *r, state_kind kind, const char *what, int64_t stop, int step, const char *found)
+{
+    static int shown;
+    if (shown++ < 20)
+        fprintf(stderr, "%s, %s: %s: %s, %" PRId64 " records, step %d: %s: %s\n", r->scenario->name,
+                r->place.home == BLOSC2_HOME_FILE ? "file" : "directory", KIND_NAMES[kind], what, stop, step,
+                found, blosc2_last_error());
+}
+
+/* The models `low` to `high` are right; nothing readable is right too if `low` is negative. */
+static void judge(const run *r, const b2_io *state, state_kind kind, int low, int high, const char *what,
+                  int64_t stop)
+{
+    int found = state_find(state, r->models, low < 0 ? 0 : low, high);
+    tally *count = &counts[kind];
+    count->states++;
+    count->old += found >= 0 && found < high;
+    count->fresh += found == high;
+    if (found == STATE_UNREADABLE && low < 0) {
+        count->lost++;
+        return;
+    }
+    count->errors += found == STATE_UNREADABLE;
+    count->wrong += found == STATE_WRONG;
+    if (found == STATE_UNREADABLE || found == STATE_WRONG)
+        report(r, kind, what, stop, high, found == STATE_WRONG ? "wrong" : "unreadable");
+    else if (!state_goes_on(state, &r->place, &r->models[found])) {
+        count->wrong++;
+        report(r, kind, what, stop, high, "a writer cannot go on");
+    }
+}
+
+/** Called for every state: `stop` records, the fates of them. */
+typedef void state_fn(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context);
+
+/* ------------------------------------------------------------------ in order */
+
+static void each_part(const run *r, int64_t stop, b2_fate *fates, state_fn *visit, void *context)
+{
+    const b2_record *last = b2_io_recording_get(r->io, stop - 1);
+    bool is_header = record_overwrites_start(r->io, stop - 1);
+    if (last->kind != B2_RECORD_WRITE) return;
+    size_t halves[] = {1, last->count / 3, last->count / 2, last->count - 1};
+    for (size_t i = 0; i < 4 && !is_header; i++) {
+        fates[stop - 1].stop = halves[i];
+        if (halves[i] && halves[i] < last->count) visit(r, stop, fates, "cut write", context);
+    }
+    for (size_t bytes = 1; bytes < last->count && is_header; bytes += (size_t)stride) {
+        fates[stop - 1].stop = bytes;
+        visit(r, stop, fates, "torn header", context);
+    }
+    fates[stop - 1] = B2_FATE_WHOLE;
+}
+
+static void each_in_order(const run *r, state_fn *visit, void *context)
+{
+    int64_t count = b2_io_recording_count(r->io);
+    b2_fate *fates = whole_fates(count);
+    for (int64_t stop = 1; stop <= count; stop++) {
+        each_part(r, stop, fates, visit, context);
+        visit(r, stop, fates, "call", context);
+    }
+    free(fates);
+}
+
+static void judge_in_order(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    (void)context;
+    bool is_part = fates[stop - 1].stop != SIZE_MAX;
+    bool is_torn = is_part && record_overwrites_start(r->io, stop - 1);
+    int step = run_step(r, stop);
+    bool is_over = !is_part && r->ends[step] == stop;
+    b2_io *state;
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    judge(r, state, is_torn ? TORN_HEADER : IN_ORDER, is_over ? step : step - 1, step, what, stop);
+    b2_io_recording_free(state);
+}
+
+/* ------------------------------------------------------------------ unsynced */
+
+enum { PENDING_MAX = 64, SUBSETS_MAX = 7 };
+
+static void each_loss(const run *r, int64_t stop, const int64_t *pending, int count, b2_fate *fates,
+                      state_fn *visit, void *context)
+{
+    if (count <= SUBSETS_MAX) /* every subset */
+        for (unsigned kept = 0; kept + 1 < 1u << count; kept++) {
+            for (int i = 0; i < count; i++) fates[pending[i]] = kept >> i & 1 ? B2_FATE_WHOLE : B2_FATE_LOST;
+            visit(r, stop, fates, "subset", context);
+        }
+    for (int one = 0; one < count; one++) { /* one alone kept, lost, torn from either end */
+        size_t half = b2_io_recording_get(r->io, pending[one])->count / 2;
+        for (int kind = 0; kind < 4; kind++) {
+            b2_fate rest = kind == 0 ? B2_FATE_LOST : B2_FATE_WHOLE;
+            for (int i = 0; i < count; i++) fates[pending[i]] = rest;
+            fates[pending[one]] = kind == 0   ? B2_FATE_WHOLE
+                                  : kind == 1 ? B2_FATE_LOST
+                                  : kind == 2 ? (b2_fate){0, half}
+                                              : (b2_fate){half, SIZE_MAX};
+            /* Heads and tails of calls that are no writes, and small subsets, have been seen. */
+            if (kind >= 2 ? half > 0 : count > SUBSETS_MAX) visit(r, stop, fates, "loss", context);
+        }
+    }
+    for (int i = 0; i < count; i++) fates[pending[i]] = B2_FATE_WHOLE;
+}
+
+static void each_unsynced(const run *r, state_fn *visit, void *context)
+{
+    int64_t records = b2_io_recording_count(r->io);
+    b2_fate *fates = whole_fates(records);
+    for (int64_t stop = 1; stop <= records; stop++) {
+        int64_t pending[PENDING_MAX];
+        int count = 0;
+        for (int64_t i = 0; i < stop; i++)
+            if (!b2_io_recording_is_durable(r->io, i, stop) && count < PENDING_MAX) pending[count++] = i;
+        if (count) each_loss(r, stop, pending, count, fates, visit, context);
+    }
+    free(fates);
+}
+
+/*
+ * With durability="fsync" a step that is over lasts. Without it nothing is promised but that what is read is
+ * right: a file may be unreadable until it is flushed again.
+ */
+static void judge_unsynced(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    static int64_t number;
+    (void)context;
+    if (number++ % stride) return;
+    int step = run_step(r, stop), low = r->ends[step] == stop ? step : step - 1;
+    bool syncs = r->place.durability == BLOSC2_DURABILITY_FSYNC;
+    if (!syncs && !(low == step && r->steps_flush[step])) low = -1;
+    b2_io *state;
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    judge(r, state, syncs ? UNSYNCED : POWER_CUT, low, step, what, stop);
+    b2_io_recording_free(state);
+}
+
+/* ------------------------------------------------------------------ for other readers */
+
+typedef struct writer {
+    const char *folder;
+    FILE *list;
+    int64_t number;
+} writer;
+
+static void write_entry(void *context, const char *name, const uint8_t *bytes, size_t size)
+{
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", (const char *)context, name);
+    if (!bytes) {
+        CHECK(make_folder(path) == 0);
+        return;
+    }
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
+
+/* A line for each state: folder, what was cut, whether the step is over, and the models before and after it.
+ */
+static void write_state(const run *r, int64_t stop, const b2_fate *fates, const char *what, void *context)
+{
+    writer *w = context;
+    bool is_part = fates[stop - 1].stop != SIZE_MAX;
+    int step = run_step(r, stop);
+    char folder[600];
+    b2_io *state;
+    snprintf(folder, sizeof folder, "%s/%" PRId64, w->folder, w->number);
+    CHECK(make_folder(folder) == 0);
+    CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
+    b2_io_recording_each(state, write_entry, folder);
+    b2_io_recording_free(state);
+    fprintf(w->list, "state\t%" PRId64 "\t%s\t%d\t%s-%d\t%s-%d\n", w->number++, what,
+            !is_part && r->ends[step] == stop, r->scenario->name, step - 1, r->scenario->name, step);
+}
+
+static void write_models(const run *r, const writer *w)
+{
+    for (int step = 0; step <= r->step_count; step++) {
+        const plain_model *m = &r->models[step];
+        int64_t shape[CATERVA_MAX_NDIM];
+        int ndim = model_shape(m, shape);
+        char name[200];
+        fprintf(w->list, "model\t%s-%d\t%d\t", r->scenario->name, step, m->exists);
+        for (int d = 0; d < ndim; d++) fprintf(w->list, "%s%" PRId64, d ? "," : "", shape[d]);
+        fprintf(w->list, "\n");
+        snprintf(name, sizeof name, "%s-%d.raw", r->scenario->name, step);
+        write_entry((void *)w->folder, name, (const uint8_t *)m->items, (size_t)(m->rows * m->columns) * 4);
+    }
+}
+
+static void write_all(const char *folder)
+{
+    char name[600];
+    writer w = {folder, NULL, 0};
+    snprintf(name, sizeof name, "%s/list.txt", folder);
+    w.list = fopen(name, "w");
+    CHECK(w.list);
+    for (int i = 0; i < SCENARIO_COUNT && w.list; i++)
+        for (int home = BLOSC2_HOME_FILE; home <= BLOSC2_HOME_DIRECTORY; home++) {
+            run r = run_make(&SCENARIOS[i], (blosc2_home)home, BLOSC2_DURABILITY_ORDER);
+            if (home == BLOSC2_HOME_FILE) write_models(&r, &w);
+            each_in_order(&r, write_state, &w);
+            run_free(&r);
+        }
+    CHECK(w.list && fclose(w.list) == 0);
+}
+
+/* ------------------------------------------------------------------ main */
+
+static void check_all(void)
+{
+    for (int i = 0; i < SCENARIO_COUNT; i++)
+        for (int home = BLOSC2_HOME_FILE; home <= BLOSC2_HOME_DIRECTORY; home++) {
+            run ordered = run_make(&SCENARIOS[i], (blosc2_home)home, BLOSC2_DURABILITY_ORDER);
+            run synced = run_make(&SCENARIOS[i], (blosc2_home)home, BLOSC2_DURABILITY_FSYNC);
+            each_in_order(&ordered, judge_in_order, NULL);
+            each_unsynced(&ordered, judge_unsynced, NULL);
+            each_unsynced(&synced, judge_unsynced, NULL);
+            run_free(&ordered);
+            run_free(&synced);
+        }
+    for (int kind = 0; kind < KINDS; kind++) {
+        const tally *count = &counts[kind];
+        printf("%s: %" PRId64 " states: %" PRId64 " old, %" PRId64 " new, %" PRId64 " errors, %" PRId64
+               " wrong, %" PRId64 " lost\n",
+               KIND_NAMES[kind], count->states, count->old, count->fresh, count->errors, count->wrong,
+               count->lost);
+        CHECK(count->states > 0 && count->errors == 0 && count->wrong == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *profile = getenv("CATERVA_TEST_PROFILE");
+    stride = !profile ? 17 : !strcmp(profile, "quick") ? 97 : !strcmp(profile, "long") ? 1 : 17;
+    CHECK_OK(blosc2_init());
+    if (argc == 3 && !strcmp(argv[1], "write"))
+        write_all(argv[2]);
+    else
+        check_all();
+    return check_result();
+}

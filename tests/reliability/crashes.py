@@ -1,0 +1,118 @@
+"""G5, G6: every state in which a crash may leave an array, made from a record of the calls.
+
+`test_crash` opens each by our own reader; the states in order are written to files for python-blosc2.
+"""
+
+import os
+import re
+import subprocess
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from reliability.goal import Effort, Goal, Result, bad, measure, tally, unavailable
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "build/c/subprojects/caterva/test_crash"
+PROFILES = {"quick": "quick", "ci": "default", "release": "long"}
+LINE = re.compile(r"([a-z ]+): (\d+) states: (\d+) old, (\d+) new, (\d+) errors, (\d+) wrong")
+
+
+@cache
+def _states(profile: str) -> dict[str, dict[str, int]]:
+    """Run the C test: for each kind of state, how many there were, and what they were."""
+    environment = os.environ | {"CATERVA_TEST_PROFILE": profile}
+    done = subprocess.run([PROGRAM], env=environment, capture_output=True, text=True, timeout=3600)
+    found = {}
+    for line in done.stdout.splitlines():
+        if match := LINE.fullmatch(line):
+            counts = dict(
+                zip(("states", "old", "new", "error", "wrong"), map(int, match.groups()[1:]), strict=True)
+            )
+            found[match[1]] = counts
+    if done.returncode or not found:
+        raise RuntimeError(f"{PROGRAM} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return found
+
+
+def _words(counts: dict[str, int]) -> str:
+    kinds = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("old", "new", "error", "wrong"))
+    return f"{counts['states']:,} states: {kinds}"
+
+
+def written(folder: Path, program: str):
+    """Cases: a state, read by python-blosc2."""
+    import blosc2
+
+    subprocess.run([program, "write", str(folder)], check=True, capture_output=True)
+    models, states = {}, []
+    for line in (folder / "list.txt").read_text().splitlines():
+        kind, *rest = line.split("\t")
+        if kind == "model":
+            name, exists, shape = rest
+            items = np.fromfile(folder / f"{name}.raw", dtype="<u4")
+            extents = tuple(map(int, shape.split(",")))
+            models[name] = items.reshape(extents) if exists == "1" else None
+        else:
+            states.append(rest)
+
+    def case(number: int) -> str:
+        which, what, is_over, old, new = states[number * STEP % len(states)]
+        path = folder / which / "a.b2nd"
+        allowed = [models[new]] + ([] if is_over == "1" else [models[old]])
+        if not path.exists():
+            return "old" if any(one is None for one in allowed) else "missing"
+        try:
+            found = blosc2.open(str(path), mode="r")[...]
+        except Exception:
+            return "error (torn header)" if what == "torn header" else "error"
+        for name, one in (("new", models[new]), ("old", models[old])):
+            if one is not None and found.shape == one.shape and (found == one).all():
+                return name
+        return "wrong (torn header)" if what == "torn header" else "wrong"
+
+    return case
+
+
+# Our headers are one sector, which disks write whole; so this is what would be if they did not.
+TORN = ("error (torn header)", "wrong (torn header)")
+STEP = 7919  # a prime: any number of cases samples all scenarios
+
+
+def _by_blosc2(effort: Effort) -> Counter:
+    return measure(effort, "crashes:written", effort.count(1500, 200, 5000), program=str(PROGRAM))
+
+
+def in_order(effort: Effort) -> Result:
+    """Crash points in order, ours and read by python-blosc2."""
+    found = _states(PROFILES[effort.name])
+    ordered, torn = found["in order"], found["torn headers"]
+    theirs = _by_blosc2(effort)
+    ours = f"{_words(ordered)}; torn headers: {_words(torn)}; read by python-blosc2: {tally(theirs)}"
+    passed = not any(ordered[kind] for kind in ("error", "wrong"))
+    passed = passed and bad(theirs, "old", "new", *TORN) == 0
+    if passed and (torn["error"] or torn["wrong"]):
+        return unavailable(f"the redo record ({ours})")
+    return Result(ours, passed)
+
+
+def unsynced(effort: Effort) -> Result:
+    """Writes that were not synced, lost in any combination."""
+    counts = _states(PROFILES[effort.name])["unsynced"]
+    if not counts["states"]:
+        return unavailable('durability="fsync"')
+    passed = counts["states"] >= 500 and not counts["error"] and not counts["wrong"]
+    return Result(_words(counts), passed)
+
+
+GOALS = [
+    Goal(
+        "G5",
+        "crash points in order, file and directory",
+        "every state old or new, in python-blosc2 too",
+        in_order,
+    ),
+    Goal("G6", 'unsynced writes lost or torn, durability="fsync"', "every state old or new", unsynced),
+]
