@@ -17,6 +17,8 @@ from benchmarks.targets import OURS
 
 Calls = dict[str, Callable[[], Any]]
 
+RESIZES = 50  # there and back in one call: a few microseconds each
+
 
 @dataclasses.dataclass(frozen=True)
 class Work:
@@ -131,6 +133,26 @@ class Arena:
 
         calls = {peer.name: call(peer, self.arrays[peer.name]) for peer in self.peers}
         return Work({Floor.name: self.floor.updater(keys)} | calls, len(keys))
+
+    def resizes(self, shape: tuple[int, ...], rows: int = 0) -> Work:
+        """Calls that resize an array, write its last `rows` rows, if any, and make it as it was."""
+        old, value = self.data.shape, self.data[:rows]
+        count = 1 if rows else RESIZES
+
+        def call(peer: Peer, array: Any) -> Callable[[], Any]:
+            def resize() -> None:
+                nonlocal array  # TensorStore makes another
+                for _ in range(count):
+                    array = peer.resize(array, shape)
+                    if rows:
+                        peer.write(array, slice(shape[0] - rows, shape[0]), value)
+                    array = peer.resize(array, old)
+
+            return resize
+
+        peers = [peer for peer in self.peers if peer.resizes]
+        calls = {peer.name: call(peer, peer.make_growing(self.data)) for peer in peers}
+        return Work(calls, count)
 
     def opens(self, key: Any) -> Work:
         """Calls that open the file, read one key, and close it."""

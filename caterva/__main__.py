@@ -91,7 +91,9 @@ def main(words: Sequence[str] | None = None) -> int:
     command.set_defaults(run=info)
     command = commands.add_parser("verify", help="check every block; name those that are damaged")
     command.add_argument("paths", nargs="+", metavar="FILE", help="an array's file or directory")
-    command.add_argument("--adopt", action="store_true", help="write checksums for what has none, if all is well")
+    command.add_argument(
+        "--adopt", action="store_true", help="write checksums for what has none, if all is well"
+    )
     command.add_argument("--quiet", action="store_true", help="no progress, and only what is damaged")
     command.set_defaults(run=verify)
     arguments = parser.parse_args(words)

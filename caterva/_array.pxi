@@ -130,8 +130,10 @@ cdef class ArrayHandle:
         return open_origin(&origin, read)
 
     def close(self):
-        """Release the array once calls in other threads are over, and bring what is committed to the medium; a
-        change that was begun is rolled back."""
+        """Release the array once calls in other threads are over, and bring what is committed to the medium.
+
+        A change that was begun is rolled back.
+        """
         cdef Owner owner = None
         cdef int status
         if handling:
@@ -415,8 +417,8 @@ cdef class ArrayHandle:
     def edit(self, plan):
         """Make the steps (kind, start, count, source) of an edit along an axis: one change, or a part of one.
 
-        ``plan(shape, chunks)`` gives axis, steps, and values (a buffer, or None) that are as long as the array
-        on the other axes. It is called when nobody else can change the array, and must not use it.
+        ``plan(shape, chunks)`` gives axis, steps, and values (a buffer, or None) that are as long as the
+        array on the other axes. It is called when nobody else can change the array, and must not use it.
         """
         cdef Owner owner = self.own()
         cdef Plan planner = Plan(plan)
@@ -488,7 +490,6 @@ cdef class ArrayHandle:
         with nogil:
             status = caterva_array_set_layers(owner.array, <blosc2_layer_kind>kind, given.items, given.count)
         check(status)
-
 
     def change_layer(self, str name, change):
         """Replace the content of a variable-length metalayer by ``change(content)``; None if there is none.

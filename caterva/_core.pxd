@@ -102,6 +102,7 @@ cdef extern from "blosc2.h":
 
 cdef extern from "caterva.h":
     enum: CATERVA_MAX_NDIM
+    enum: CATERVA_LARGE_BYTES
     ctypedef struct caterva_array: pass
     ctypedef struct caterva_geometry:
         int ndim

@@ -4,7 +4,7 @@ A part of _core.pyx. Here are integers, slices and `...` of a typed or opaque ar
 object for each axis; `indexing.select` knows all keys, and raises for wrong ones.
 """
 
-from numpy import empty, integer
+from numpy import empty, integer, ndarray, uint8
 
 from cpython.exc cimport PyErr_Clear
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
@@ -101,6 +101,10 @@ cdef bint parse_key(key, const caterva_geometry *geometry, Box *box) except -1:
     return take_axes(geometry.ndim, geometry, box, &axis)
 
 
+cdef enum:
+    LINE_BYTES = 64
+
+
 cdef class ArrayBase:
     """Base of compressed arrays: `array[key]`; and no buffer, which they have no memory for.
 
@@ -129,7 +133,7 @@ cdef class ArrayBase:
         caterva_array_get_geometry(owner.array, &geometry)
         if not parse_key(key, &geometry, &box):
             return self._general_item(key)
-        out = empty(kept_counts(geometry.ndim, &box), self.dtype)
+        out = new_array(kept_counts(geometry.ndim, &box), self.dtype, box_bytes(&geometry, &box))
         read_box(owner, &geometry, &box, out)
         if box.is_item and not self.is_opaque:
             return out[()]
@@ -137,6 +141,28 @@ cdef class ArrayBase:
         if self.is_opaque:
             out._is_opaque = True
         return out
+
+
+cdef int64_t box_bytes(const caterva_geometry *geometry, const Box *box) noexcept nogil:
+    """Bytes of the result; INT64_MAX at most."""
+    cdef int64_t total = geometry.item_bytes
+    cdef int axis
+    for axis in range(geometry.ndim):
+        if box.selection.count[axis] == 0:
+            return 0
+        if total > INT64_MAX // box.selection.count[axis]:
+            return INT64_MAX
+        total *= box.selection.count[axis]
+    return total
+
+
+cdef object new_array(tuple shape, dtype, int64_t nbytes):
+    """A new array; a large one begins with a cache line, so that it can be written past the caches."""
+    if not CATERVA_LARGE_BYTES <= nbytes <= INT64_MAX - LINE_BYTES:
+        return empty(shape, dtype)
+    memory = empty(nbytes + LINE_BYTES, uint8)
+    start = -memory.__array_interface__["data"][0] % LINE_BYTES
+    return ndarray(shape, dtype, memory, start)
 
 
 cdef tuple kept_counts(int ndim, const Box *box):

@@ -21,7 +21,9 @@ OLDER = 2  # BLOSC2_RECOVERED_OLDER: the last flushed state was opened
 def warn_if_recovered(handle: _core.ArrayHandle) -> None:
     """Warn that an array that was just opened is not as it was last changed."""
     if handle.recovery == OLDER:
-        text = f"{handle.path}: the end of the system has taken its last changes; opened as it was last flushed"
+        text = (
+            f"{handle.path}: the end of the system has taken its last changes; opened as it was last flushed"
+        )
         warnings.warn(text, RecoveredWarning, stacklevel=level_of_caller())
 
 

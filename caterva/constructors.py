@@ -348,9 +348,9 @@ def open(
     LimitError
         If it needs more than `max_bytes`; chunks and metalayers that do raise it when they are read.
 
-    Warnings
-    --------
-    Open a file once for writing; any number of times for reading.
+    Notes
+    -----
+    The array shows what is committed now, until it is changed here or refreshed (`NDArray.refresh`).
     """
     path = _place(urlpath)
     safety = Safety.parse(

@@ -54,11 +54,11 @@ class StorageIsADirectoryError(StorageError, IsADirectoryError):
 
 
 class LockedError(StorageError):
-    """Another process holds the lock of the file."""
+    """Another process, thread or handle has the lock of the array, and kept it for all of `lock_timeout`."""
 
 
 class FileChangedError(StorageError):
-    """The file was changed by somebody else so that this handle cannot go on."""
+    """The file was changed by somebody else: `refresh` the array, or open it again where that fails too."""
 
 
 class UnverifiedWarning(UserWarning):

@@ -42,7 +42,7 @@ class BadPlace:
     block : int or None
         The block's number in the chunk; None for all of the chunk.
     block_index : tuple of int or None
-        Its place in the grid of the chunk's blocks; None also where the chunk has other blocks than the array.
+        Its place in the chunk's grid of blocks; None also where the chunk has other blocks than the array.
     box : tuple of slice
         The items that it holds: ``array[box]``.
     reason : str
@@ -138,7 +138,9 @@ def warn_if_unverified(handle: _core.ArrayHandle) -> None:
     place = handle.path or "the array"
     hint = "verify(adopt=True) checks that it can be read, and writes new ones"
     if handle.seal == Seal.LAYERS:
-        text = f"{place}: another library has changed metalayers or parameters, which are not verified; {hint}"
+        text = (
+            f"{place}: another library has changed metalayers or parameters, which are not verified; {hint}"
+        )
     elif handle.seal == Seal.BROKEN:
         text = f"{place}: another library has changed it, so what is read is not verified; {hint}"
     else:

@@ -12,6 +12,9 @@ from support import home_arguments
 
 import caterva as cat
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 GRID = {"chunks": (4, 5), "blocks": (2, 3)}
 VALUES = {
     "units": "kelvin",

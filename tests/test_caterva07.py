@@ -19,6 +19,9 @@ from support import CODECS, home_arguments, parse_frame, sample
 
 import caterva as cat
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 PACKAGES = ["caterva==0.7.3", "numpy<2", "msgpack"]
 PIPELINES = {
     "none": [],

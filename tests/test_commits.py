@@ -1,6 +1,7 @@
 """Commits: transactions, flushes, compaction, what is left of a file after a crash."""
 
 import os
+import pathlib
 import struct
 import warnings
 
@@ -213,10 +214,10 @@ def test_compaction_of_a_damaged_array_changes_nothing():
     with open("a.b2nd", "r+b") as file:
         damage(file, bytearray(file.read()))
     array = cat.open("a.b2nd")
-    before = open("a.b2nd", "rb").read()
+    before = pathlib.Path("a.b2nd").read_bytes()
     with pytest.raises(cat.CorruptDataError, match=r"a\.b2nd.*chunk"):
         array.compact()
-    assert open("a.b2nd", "rb").read() == before
+    assert pathlib.Path("a.b2nd").read_bytes() == before
     assert sorted(os.listdir()) == ["a.b2nd"] or sorted(os.listdir()) == ["a.b2nd", "a.b2nd.b2lock"]
 
 

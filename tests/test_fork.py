@@ -5,6 +5,8 @@ import multiprocessing
 import operator
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -321,6 +323,36 @@ def test_ctrl_c_works_in_the_child_of_a_thread():
     thread.start()
     thread.join()
     assert not failures
+
+
+DIES_IN_A_CHANGE = """
+import os, signal, sys, time
+import caterva as cat
+array = cat.open(sys.argv[1])
+array._handle.begin()
+array[0] = -1
+child = os.fork()
+if child == 0:
+    os.read(0, 1)  # until the test lets go
+    os._exit(0)
+print(child, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_a_lock_ends_with_the_parent_that_held_it(contiguous, data, path):
+    make(data, {"urlpath": path, "contiguous": contiguous})
+    command = [sys.executable, "-P", "-c", DIES_IN_A_CHANGE, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        assert parent.wait() == -signal.SIGKILL
+        os.kill(child, 0)  # it lives
+        with cat.open(path, lock_timeout=20) as array:
+            array[1] = 5
+    after = data.copy()
+    after[1] = 5
+    np.testing.assert_array_equal(cat.open(path)[...], after)
 
 
 # ---------------------------------------------------------------- multiprocessing

@@ -13,6 +13,9 @@ from support import assert_same_bytes, home_arguments, neighbours, reference_arr
 import caterva as cat
 from caterva import growth
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 HOMES = ["memory", "memframe", "file", "directory"]
 
 

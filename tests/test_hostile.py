@@ -36,8 +36,10 @@ QUICK = os.environ.get("CATERVA_TEST_PROFILE") == "quick"
 SHAPE, CHUNKS, BLOCKS = (9, 7), (4, 5), (2, 3)
 
 
-def array_bytes(**kwargs) -> bytes:
+def array_bytes(checksum=False, **kwargs) -> bytes:
+    """A frame without checksums, unless said: with them most damage would go no further than to them."""
     data = np.arange(63, dtype="<i4").reshape(SHAPE) // 5
+    kwargs["checksum"] = checksum
     array = cat.asarray(data, chunks=CHUNKS, blocks=BLOCKS, meta={"note": b"abc"}, **kwargs)
     array.vlmeta["layer"] = b"content " * 9
     array[0, 0] = 1_000_000  # gaps and an index out of order
@@ -52,9 +54,10 @@ FRAMES = {
     **{codec.name.lower(): lambda codec=codec: array_bytes(codec=codec) for codec in cat.Codec},
     "delta": lambda: array_bytes(filters=[3, 1]),
     "bitshuffle": lambda: array_bytes(filters=[2]),
-    "zeros": lambda: cat.zeros(SHAPE, 4, chunks=CHUNKS, blocks=BLOCKS).to_bytes(),
-    "full": lambda: cat.full(SHAPE, b"pepe", chunks=CHUNKS, blocks=BLOCKS).to_bytes(),
-    "scalar": lambda: cat.asarray(np.array(5.5), chunks=(), blocks=()).to_bytes(),
+    "zeros": lambda: cat.zeros(SHAPE, 4, chunks=CHUNKS, blocks=BLOCKS, checksum=False).to_bytes(),
+    "full": lambda: cat.full(SHAPE, b"pepe", chunks=CHUNKS, blocks=BLOCKS, checksum=False).to_bytes(),
+    "scalar": lambda: cat.asarray(np.array(5.5), chunks=(), blocks=(), checksum=False).to_bytes(),
+    "checksums": lambda: array_bytes(checksum=True, clevel=0),
     "caterva": lambda: golden("c060_lz4_shuffle_seq*"),
     "resized": lambda: golden("N_resized_c*"),
 }
@@ -263,7 +266,7 @@ def test_special_files_are_refused_without_waiting(tmp_path):
 
 def bomb(path: Path | None = None) -> bytes:
     """A frame whose metalayer "zeros" has 32 bytes, and says that they stand for nearly 2 GiB."""
-    array = cat.asarray(np.arange(63, dtype="<i4"), chunks=(40,), blocks=(10,))
+    array = cat.asarray(np.arange(63, dtype="<i4"), chunks=(40,), blocks=(10,), checksum=False)
     array.vlmeta["zeros"] = bytes(77_777)
     array.vlmeta["note"] = b"abc"
     frame = bytearray(array.to_bytes())

@@ -23,6 +23,8 @@ from support import (
 import caterva as cat
 
 blosc2 = pytest.importorskip("blosc2")
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
 blosc2.set_nthreads(1)  # with several, its reads of delta chunks race: docs/format/filters.md 4
 
 ONE_THREAD = {"nthreads": 1}

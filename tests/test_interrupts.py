@@ -156,6 +156,28 @@ def test_within_a_change_it_can_only_be_rolled_back(where, nthreads, path):
     assert_old_and_usable(array, path)
 
 
+def test_waiting_for_a_file_that_another_handle_has_locked(path):
+    cat.zeros((20,), dtype="i4", chunks=(5,), urlpath=path)
+    array = cat.open(path, lock_timeout=100)
+    begun, end = threading.Event(), threading.Event()
+
+    def change():
+        with cat.open(path).transaction():
+            begun.set()
+            end.wait()
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    begun.wait()
+    with pytest.raises(KeyboardInterrupt), signalled():
+        array[3] = 1
+    end.set()
+    changer.join()
+    assert not array[...].any()
+    array[3] = 2
+    assert cat.open(path)[3] == 2
+
+
 def test_a_handler_that_returns_lets_the_call_go_on(nthreads):
     array = fast_rows({}, nthreads, 1 << 22)
     rows, target = rows_and_target(len(array))

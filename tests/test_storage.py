@@ -16,6 +16,7 @@ import sys
 import numpy as np
 import pytest
 import refdecode
+import refsums
 from support import home_arguments, neighbours, parse_frame, reference_array, sample, snapshot
 
 import caterva as cat
@@ -42,13 +43,16 @@ def frame_length(frame: bytes) -> int:
 
 
 def live_extents(frame: bytes) -> list[tuple[int, int]]:
-    """[start, stop) of every chunk that the index mentions, of the index, and of the trailer."""
+    """[start, stop) of every chunk in the index, with its postscript, of the index, and of the trailer."""
     parsed = refdecode.parse_frame(frame)
     extents = []
     for offset in parsed.offsets:
         if offset >= 0:
             start = parsed.header_len + offset
-            extents.append((start, start + struct.unpack_from("<i", frame, start + 12)[0]))
+            cbytes = struct.unpack_from("<i", frame, start + 12)[0]
+            after = refsums.postscript(frame[start : start + cbytes])
+            assert frame[start + cbytes : start + cbytes + len(after)] == after
+            extents.append((start, start + cbytes + len(after)))
     if parsed.nbytes:
         extents.append((parsed.header_len + parsed.cbytes, parsed.frame_len))
     return extents
@@ -313,15 +317,12 @@ def test_a_writer_notices_that_its_file_was_replaced(home, data, path):
     with pytest.raises(cat.FileChangedError):
         array[0, 0] = 1
     assert list(path.parent.iterdir()) == []
-    make(data[0], path, home)
-    with pytest.raises(cat.FileChangedError):
-        array[0, 0] = 1
-    cat.remove(str(path))
-    make(data.view("<f4"), path, home)
-    with pytest.raises(cat.FileChangedError):
-        array[0, 0] = 1
-    assert cat.open(str(path)).to_buffer() == data.tobytes()
-    assert cat.open(str(path)).to_buffer() == data.tobytes()
+    for other in (data[0], data.view("<f4")):
+        cat.asarray(other, chunks=(5,) * other.ndim, **home_arguments(home, path))
+        with pytest.raises(cat.FileChangedError, match=path.name):
+            array[0, 0] = 1
+        assert cat.open(str(path)).to_buffer() == other.tobytes()
+        cat.remove(str(path))
 
 
 @pytest.mark.parametrize("home", ["file", "directory"])

@@ -13,6 +13,9 @@ from support import snapshot
 import caterva as cat
 from caterva import objects
 
+# Each library changes what the other wrote, and that is said each time.
+pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
+
 GRID = {"chunks": (4, 5), "blocks": (2, 3)}
 
 

@@ -22,6 +22,7 @@ class Peer:
     """
 
     name: ClassVar[str]
+    resizes: ClassVar[bool] = True
     _numbers = itertools.count()
 
     def __init__(self, setting: Setting, folder: Path) -> None:
@@ -52,6 +53,15 @@ class Peer:
 
     def write(self, array: Any, key: Any, value: np.ndarray) -> None:
         array[key] = value
+
+    def make_growing(self, data: np.ndarray) -> Any:
+        """As `make`, in memory, an array that may be resized later."""
+        return self.make(data, None)
+
+    def resize(self, array: Any, shape: tuple[int, ...]) -> Any:
+        """Give it another shape, and return the array to go on with."""
+        array.resize(shape)
+        return array
 
     def close(self, array: Any) -> None:
         """Flush and let go."""

@@ -41,11 +41,18 @@ class HDF5(Peer):
             )
         return h5py.File(path, mode, rdcc_nbytes=cache_bytes)
 
-    def make(self, data: np.ndarray, path: Path | None, cache_bytes: int = 0) -> h5py.Dataset:
+    def make(
+        self, data: np.ndarray, path: Path | None, cache_bytes: int = 0, maxshape: Any = None
+    ) -> h5py.Dataset:
         file = self.file(path, "w", cache_bytes)
-        array = file.create_dataset("a", data=data, chunks=self.setting.chunks, **self.filters())
+        array = file.create_dataset(
+            "a", data=data, chunks=self.setting.chunks, maxshape=maxshape, **self.filters()
+        )
         file.flush()
         return array
+
+    def make_growing(self, data: np.ndarray) -> h5py.Dataset:
+        return self.make(data, None, maxshape=(None,) * data.ndim)
 
     def open(self, path: Path) -> h5py.Dataset:
         return self.file(path, "r", 0)["a"]
@@ -72,5 +79,7 @@ class HDF5Hot(HDF5):
 
     name = "h5py cached"
 
-    def make(self, data: np.ndarray, path: Path | None, cache_bytes: int = CHUNK_CACHE) -> h5py.Dataset:
-        return super().make(data, path, cache_bytes)
+    def make(
+        self, data: np.ndarray, path: Path | None, cache_bytes: int = CHUNK_CACHE, maxshape: Any = None
+    ) -> h5py.Dataset:
+        return super().make(data, path, cache_bytes, maxshape)

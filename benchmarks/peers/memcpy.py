@@ -10,6 +10,7 @@ from benchmarks.settings import Setting
 
 class Memcpy(Peer):
     name = "memcpy"
+    resizes = False
 
     @classmethod
     def supports(cls, setting: Setting) -> bool:

@@ -58,6 +58,9 @@ class TensorStore(Peer):
     def write(self, array: Any, key: Any, value: np.ndarray) -> None:
         array[key].write(value).result()
 
+    def resize(self, array: Any, shape: tuple[int, ...]) -> Any:
+        return array.resize(exclusive_max=shape).result()
+
     def stored_bytes(self, array: Any) -> int:
         store = array.kvstore
         return sum(len(store.read(key).result().value) for key in store.list().result() if b"json" not in key)

@@ -80,6 +80,7 @@ class ZarrShards(Zarr):
 
 class Zarrs(Zarr):
     name = "zarrs"
+    resizes = False  # by zarr's own code
     pipeline = "zarrs.ZarrsCodecPipeline"
     _numbers = itertools.count()
 

@@ -1,7 +1,8 @@
 """How long a call goes on after Ctrl-C: python tests/stress/interrupts.py [--rounds N].
 
 Each round interrupts one call that would take several seconds, at a random moment, and looks whether the
-array is the old one. Prints the times and fails if one is above the goal.
+array is the old one. Prints the times, and beside them the processor's time, which is what counts on a busy
+machine; fails if one is above the goal.
 """
 
 import argparse
@@ -56,12 +57,12 @@ CALLS = {"read": read, "write": write, "copy": copy, "delete": delete}
 
 
 def seconds_after_signal(call, array):
-    """Interrupt a call; return how long it went on."""
+    """Interrupt a call; return for how long it went on, and for how much of the processor's time."""
     sent = []
 
     def send():
         time.sleep(random.uniform(0.2, 0.5))
-        sent.append(time.perf_counter())
+        sent.extend([time.perf_counter(), time.process_time()])
         os.kill(os.getpid(), signal.SIGINT)
 
     sender = threading.Thread(target=send)
@@ -69,14 +70,14 @@ def seconds_after_signal(call, array):
     try:
         call(array)
     except KeyboardInterrupt:
-        return time.perf_counter() - sent[0]
+        return time.perf_counter() - sent[0], time.process_time() - sent[1]
     finally:
         sender.join()
     raise AssertionError("the call ended before the signal")
 
 
 def run(rounds):
-    """Return seconds of each round, by call, home and threads."""
+    """Return seconds of each round, passed and worked, by call, home and threads."""
     times = {}
     for n in range(rounds):
         for name, call in CALLS.items():
@@ -101,8 +102,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=4, help="interrupts of each call")
     times = run(parser.parse_args().rounds)
     for kind, seconds in times.items():
-        print(*kind, f"{len(seconds)} times, worst {max(seconds) * 1000:.0f} ms")
-    worst = max(max(seconds) for seconds in times.values())
+        passed, worked = (max(column) * 1000 for column in zip(*seconds, strict=True))
+        print(*kind, f"{len(seconds)} times, worst {passed:.0f} ms, {worked:.0f} of them at work")
+    worst = max(max(seconds)[0] for seconds in times.values())
     print(f"worst {worst * 1000:.0f} ms (goal {GOAL * 1000:.0f})")
     return worst > GOAL
 

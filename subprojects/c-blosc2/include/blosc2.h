@@ -41,19 +41,19 @@ extern "C" {
 
 typedef enum blosc2_status {
     BLOSC2_OK = 0,
-    BLOSC2_E_ARGUMENT = -1,    /**< a parameter is out of its range */
-    BLOSC2_E_CORRUPT = -2,     /**< bytes that do not follow the format */
-    BLOSC2_E_UNSUPPORTED = -3, /**< follows the format, but uses a part that is not built in */
-    BLOSC2_E_CODEC = -4,       /**< a codec library refused to work */
-    BLOSC2_E_IO = -5,          /**< the system refused: see blosc2_last_os_error() */
-    BLOSC2_E_MEMORY = -6,      /**< an allocation failed */
-    BLOSC2_E_EXISTS = -7,      /**< the path to create is taken */
-    BLOSC2_E_NOT_FOUND = -8,   /**< no such path, or no such metalayer */
-    BLOSC2_E_READ_ONLY = -9,   /**< opened for reading */
-    BLOSC2_E_CHANGED = -10,    /**< somebody else changed the file since it was read */
+    BLOSC2_E_ARGUMENT = -1,     /**< a parameter is out of its range */
+    BLOSC2_E_CORRUPT = -2,      /**< bytes that do not follow the format */
+    BLOSC2_E_UNSUPPORTED = -3,  /**< follows the format, but uses a part that is not built in */
+    BLOSC2_E_CODEC = -4,        /**< a codec library refused to work */
+    BLOSC2_E_IO = -5,           /**< the system refused: see blosc2_last_os_error() */
+    BLOSC2_E_MEMORY = -6,       /**< an allocation failed */
+    BLOSC2_E_EXISTS = -7,       /**< the path to create is taken */
+    BLOSC2_E_NOT_FOUND = -8,    /**< no such path, or no such metalayer */
+    BLOSC2_E_READ_ONLY = -9,    /**< opened for reading */
+    BLOSC2_E_CHANGED = -10,     /**< somebody else changed the file since it was read */
     BLOSC2_E_INTERRUPTED = -11, /**< the program wanted the call to end: blosc2_set_interrupt() */
-    BLOSC2_E_LIMIT = -12,      /**< would take more memory than the caller allows a file */
-    BLOSC2_E_LOCKED = -13,     /**< somebody else has the lock, and kept it for all of the time allowed */
+    BLOSC2_E_LIMIT = -12,       /**< would take more memory than the caller allows a file */
+    BLOSC2_E_LOCKED = -13,      /**< somebody else has the lock, and kept it for all of the time allowed */
 } blosc2_status;
 
 /** Set this thread's message (printf style) and return `status`. */
@@ -169,6 +169,9 @@ BLOSC2_API blosc2_cparams blosc2_cparams_default(int32_t item_bytes);
 /** @return BLOSC2_OK, or BLOSC2_E_ARGUMENT with the parameter and its limits in the message. */
 BLOSC2_API int blosc2_cparams_check(const blosc2_cparams *cparams);
 
+/** True if filters drop bits, so that what is read is not what was written. */
+BLOSC2_API bool blosc2_cparams_is_lossy(const blosc2_cparams *cparams);
+
 /* ------------------------------------------------------------------ work memory */
 
 /** Scratch and codec states of one thread. Not to be used by two threads at once. */
@@ -185,6 +188,8 @@ BLOSC2_API void blosc2_workspace_trim(blosc2_workspace *workspace);
 /** A chunk with a checked header; the bytes stay where they are and must outlive the view. */
 typedef struct blosc2_view {
     const uint8_t *bytes; /**< the chunk; borrowed */
+    const uint8_t
+        *postscript;      /**< checksums that each block is compared with before it is used; NULL: none */
     uint64_t serial;      /**< tells views apart in a workspace */
     int32_t nbytes;       /**< content, decoded */
     int32_t cbytes;       /**< the chunk, header included */
@@ -249,6 +254,54 @@ BLOSC2_API int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block,
  */
 BLOSC2_API const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block);
 
+/** The planes of a shuffled block: byte k of each item lies in plane[k]. */
+typedef struct blosc2_planes {
+    const uint8_t *plane[8];
+    int32_t count; /**< 2, 4 or 8: bytes of an item; 0: there are none */
+    int32_t items; /**< in each plane */
+} blosc2_planes;
+
+/** How results are written. */
+typedef enum blosc2_stores {
+    BLOSC2_STORES_CACHED = 0,
+    /** Whole cache lines go past the caches, where they lie at multiples of 64 bytes: for results larger than
+     * those. Other threads see them after blosc2_streaming_end(). */
+    BLOSC2_STORES_STREAMING = 1,
+} blosc2_stores;
+
+/** Rows of a block's items, and a place for each: row r goes to out + r * out_step. */
+typedef struct blosc2_rows {
+    int64_t first; /**< item of the block that row 0 starts with */
+    int64_t count; /**< items of a row, at least 1 */
+    int64_t rows;  /**< at least 1 */
+    int64_t step;  /**< items from a row's start to that of the next, >= 0 */
+    void *out;
+    int64_t out_step; /**< bytes, of any sign */
+    blosc2_stores stores;
+} blosc2_rows;
+
+/**
+ * Decode a block as far as its planes of bytes, for blosc2_planes_join(): what the shuffle filter would put
+ * together in a buffer goes right to its place, and planes that the codec left as they are stay where they
+ * lie.
+ *
+ * @param bytes   1..blosc2_view_block_nbytes(): how much of the block is wanted, from its start.
+ * @param planes  Valid until the workspace decodes another block, or the view ends. `count` is 0 if the block
+ * is to be decoded otherwise: its filters are not one shuffle of items of 2, 4 or 8 bytes.
+ * @return As blosc2_view_decode_block().
+ */
+BLOSC2_API int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t bytes,
+                                         blosc2_planes *planes, blosc2_workspace *workspace);
+
+/** Put rows of items together. All of them lie in the planes. */
+BLOSC2_API void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows);
+
+/** Copy past the caches. @param out  At a multiple of 64 bytes. @param bytes  A multiple of 64. */
+BLOSC2_API void blosc2_copy_streaming(void *out, const void *in, size_t bytes);
+
+/** What this thread has streamed is visible to those that learn of it from now on. */
+BLOSC2_API void blosc2_streaming_end(void);
+
 /** Decode the whole chunk into `out`, which holds exactly `view->nbytes` bytes. */
 BLOSC2_API int blosc2_view_decode(const blosc2_view *view, void *out, blosc2_workspace *workspace);
 
@@ -294,7 +347,8 @@ BLOSC2_API int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from
                                    blosc2_workspace *workspace);
 
 /**
- * End the chunk: all blocks are in.
+ * End the chunk: all blocks are in. A chunk whose items are all equal becomes a special one, of zeros or of
+ * that item.
  *
  * @param chunk   Set to the bytes, owned by the builder, valid until its next start or free.
  * @param cbytes  Set to their number: at most nbytes + BLOSC2_CHUNK_OVERHEAD.
@@ -346,8 +400,8 @@ typedef enum blosc2_checksums {
 typedef enum blosc2_seal {
     BLOSC2_SEAL_NONE = 0,   /**< it has none */
     BLOSC2_SEAL_WHOLE = 1,  /**< all that is stored: it is verified before it is used */
-    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to come,
-                               which another writer has replaced */
+    BLOSC2_SEAL_LAYERS = 2, /**< all but the contents of fixed metalayers, and the parameters of chunks to
+                               come, which another writer has replaced */
     BLOSC2_SEAL_BROKEN = 3, /**< another writer has changed chunks: nothing is verified */
 } blosc2_seal;
 
@@ -462,6 +516,13 @@ BLOSC2_API int blosc2_schunk_fail_within(const blosc2_schunk *schunk, int64_t ch
 /** Release; an open change is rolled back. NULL is fine. */
 BLOSC2_API void blosc2_schunk_free(blosc2_schunk *schunk);
 
+/**
+ * In a child after fork(), for a super-chunk with a change that is the parent's: close the parent's lock,
+ * which then ends with the parent. Nothing else may be done with the super-chunk, not even freeing it: its
+ * files are the parent's.
+ */
+BLOSC2_API void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk);
+
 BLOSC2_API blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_read_only(const blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_in_memory(const blosc2_schunk *schunk);   /**< views point at stored chunks */
@@ -469,7 +530,8 @@ BLOSC2_API const char *blosc2_schunk_path(const blosc2_schunk *schunk); /**< "" 
 BLOSC2_API const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk);
 BLOSC2_API const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk); /**< as it was asked for */
 BLOSC2_API blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk);
-BLOSC2_API bool blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
+BLOSC2_API bool
+blosc2_schunk_verifies(const blosc2_schunk *schunk); /**< checksums are checked in each read */
 BLOSC2_API int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk);
 BLOSC2_API int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk); /**< 0: sizes vary */
 BLOSC2_API int32_t blosc2_schunk_block_bytes(const blosc2_schunk *schunk);
@@ -487,6 +549,7 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
  * @param blocks       Blocks that will be decoded, ascending; NULL for all.
  * @param block_count  Their number. Only header, bstarts, and these blocks' streams are read from a file;
  *                     block 0 too if the filters need it. Other blocks must not be decoded or copied.
+ *                     Blocks that are listed are verified when they are decoded or copied, others at once.
  * @param view         Valid until the workspace serves another blosc2_schunk_view(), or the super-chunk
  * changes.
  */
@@ -539,10 +602,10 @@ BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *pr
  * Begin a change. A frame outside of memory is locked until it ends, and what others have committed in the
  * meantime is reloaded first: what was known of chunks and metalayers may be void then.
  *
- * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED (safety.lock_timeout_ms
- * is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED (the frame is gone, or of
- * another kind, or was changed by others while this handle locks nothing), BLOSC2_E_IO, BLOSC2_E_MEMORY, and
- * what opening it can fail with. On failure the handle is as it was.
+ * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED
+ * (safety.lock_timeout_ms is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED
+ * (the frame is gone, or of another kind, or was changed by others while this handle locks nothing),
+ * BLOSC2_E_IO, BLOSC2_E_MEMORY, and what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
@@ -560,8 +623,8 @@ BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn 
  * in memory. Nobody else may use the handle meanwhile. Waits for nobody.
  *
  * @param changed  Set to whether something was written since.
- * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on failure
- * the handle is as it was.
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind), and what opening it can fail with; on
+ * failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_refresh(blosc2_schunk *schunk, bool *changed);
 
@@ -682,7 +745,8 @@ typedef int blosc2_work_fn(void *context, int worker, int64_t index);
 BLOSC2_API int blosc2_parallel_for(int threads, int64_t count, blosc2_work_fn *work, void *context);
 
 /**
- * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a second.
+ * Whether calls shall go on: asked by those that take long, in the thread that made them, twenty times a
+ * second.
  * @return 0 to go on. Another value ends the call with BLOSC2_E_INTERRUPTED; a change is rolled back then.
  */
 typedef int blosc2_interrupt_fn(void *context);

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "frame/record.h"
 #include "io/io.h"
+#include "put_chunk.h"
 #include "schunk/frame_store.h"
 #include "schunk/schunk.h"
 #include "scratch.h"
@@ -71,18 +72,7 @@ static int put(blosc2_schunk *schunk, int64_t chunk, int version)
         noise = noise * 1664525u + 1013904223u;
         data[i] = i < 300 * (version % 7) ? (uint8_t)(noise >> 24) : (uint8_t)(version + chunk);
     }
-    blosc2_builder *builder;
-    const uint8_t *bytes;
-    int32_t cbytes;
-    int status = blosc2_builder_create(blosc2_schunk_cparams(schunk), &builder);
-    if (status < 0) return status;
-    status = blosc2_builder_start(builder, CHUNK, BLOCK);
-    for (int32_t i = 0; i < CHUNK / BLOCK && status == BLOSC2_OK; i++)
-        status = blosc2_builder_encode_block(builder, i, data + i * BLOCK, workspace);
-    if (status == BLOSC2_OK) status = blosc2_builder_finish(builder, &bytes, &cbytes, workspace);
-    if (status == BLOSC2_OK) status = blosc2_schunk_set_chunk(schunk, chunk, bytes, cbytes);
-    blosc2_builder_free(builder);
-    return status;
+    return put_chunk(schunk, chunk, data, CHUNK, BLOCK, workspace);
 }
 
 /* Version of all chunks; -1 if they are not of one, or cannot be read. */
@@ -111,7 +101,8 @@ static int commit_version(blosc2_schunk *schunk, int version)
     return status;
 }
 
-static blosc2_schunk *create(const char *path, blosc2_durability durability)
+/* A new one, its first change begun. */
+static blosc2_schunk *begin_new(const char *path, blosc2_durability durability)
 {
     blosc2_schunk_options options = {.home = BLOSC2_HOME_FILE,
                                      .path = path,
@@ -123,6 +114,12 @@ static blosc2_schunk *create(const char *path, blosc2_durability durability)
                                      .fill = BLOSC2_SPECIAL_ZEROS};
     blosc2_schunk *schunk;
     CHECK_OK(blosc2_schunk_create(&options, &schunk));
+    return schunk;
+}
+
+static blosc2_schunk *create(const char *path, blosc2_durability durability)
+{
+    blosc2_schunk *schunk = begin_new(path, durability);
     CHECK_OK(commit_version(schunk, 0));
     return schunk;
 }
@@ -311,16 +308,7 @@ static void after_a_failed_sync_a_handle_changes_nothing(void)
         const char *path = path_of(name);
         syncs = 0;
         b2_schunk_use_io(&failing_sync);
-        blosc2_schunk *schunk;
-        blosc2_schunk_options options = {.home = BLOSC2_HOME_FILE,
-                                         .path = path,
-                                         .safety = {.durability = BLOSC2_DURABILITY_FSYNC},
-                                         .cparams = blosc2_cparams_default(4),
-                                         .chunk_bytes = CHUNK,
-                                         .block_bytes = BLOCK,
-                                         .chunk_count = COUNT,
-                                         .fill = BLOSC2_SPECIAL_ZEROS};
-        CHECK_OK(blosc2_schunk_create(&options, &schunk));
+        blosc2_schunk *schunk = begin_new(path, BLOSC2_DURABILITY_FSYNC);
         int version = 0, status = BLOSC2_OK;
         while (version < 20 && (status = commit_version(schunk, version)) == BLOSC2_OK) version++;
         CHECK(status == BLOSC2_E_IO && blosc2_last_os_error() == 5);

@@ -1,4 +1,5 @@
-/** Locks of the I/O tables, and handles that share a frame: reloading, snapshots, and every I/O call failing. */
+/** Locks of the I/O tables, and handles that share a frame: reloading, snapshots, and every I/O call failing.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -66,7 +67,8 @@ static bool check_holds(const char *path)
         io->unlock(io->context, other);
         CHECK(io->held(io->context, own, 7) == B2_HELD_NONE);
     }
-    CHECK_OK(io->hold(io->context, path, 7, &other)); /* of the same generation: nobody who reads an older one */
+    CHECK_OK(
+        io->hold(io->context, path, 7, &other)); /* of the same generation: nobody who reads an older one */
     CHECK(io->held(io->context, own, 7) == B2_HELD_NONE);
     CHECK(io->held(io->context, own, 9) == B2_HELD_SOME);
     io->unlock(io->context, other);

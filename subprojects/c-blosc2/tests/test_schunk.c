@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "check.h"
 #include "io/io.h"
+#include "put_chunk.h"
 #include "schunk/schunk.h"
 #include "scratch.h"
 
@@ -46,18 +47,7 @@ static int put(blosc2_schunk *schunk, int64_t chunk, int version)
 {
     uint8_t data[CHUNK];
     content_of(chunk, version, data);
-    blosc2_builder *builder;
-    const uint8_t *bytes;
-    int32_t cbytes;
-    int status = blosc2_builder_create(blosc2_schunk_cparams(schunk), &builder);
-    if (status < 0) return status;
-    status = blosc2_builder_start(builder, CHUNK, BLOCK);
-    for (int32_t i = 0; i < CHUNK / BLOCK && status == BLOSC2_OK; i++)
-        status = blosc2_builder_encode_block(builder, i, data + i * BLOCK, workspace);
-    if (status == BLOSC2_OK) status = blosc2_builder_finish(builder, &bytes, &cbytes, workspace);
-    if (status == BLOSC2_OK) status = blosc2_schunk_set_chunk(schunk, chunk, bytes, cbytes);
-    blosc2_builder_free(builder);
-    return status;
+    return put_chunk(schunk, chunk, data, CHUNK, BLOCK, workspace);
 }
 
 /* @param version  Version that the chunk must have; -1: zeros. */
@@ -338,7 +328,8 @@ static void test_every_allocation_can_fail(void)
             CHECK(!scratch_is_there(path));
         }
         const char *lock = path_of("memory.b2lock");
-        CHECK(scratch_entries(directory) == (committed >= 0) + scratch_is_there(lock)); /* nothing is left over */
+        CHECK(scratch_entries(directory) ==
+              (committed >= 0) + scratch_is_there(lock)); /* nothing is left over */
         scratch_remove(lock);
         scratch_remove(path_of("memory"));
     }

@@ -21,6 +21,10 @@ extern "C" {
 
 #define CATERVA_MAX_NDIM 16
 
+/** Results of at least this many bytes are written past the caches where they lie at multiples of 64 bytes.
+ */
+#define CATERVA_LARGE_BYTES (4 << 20)
+
 typedef struct caterva_array caterva_array;
 
 /** Axes of an array, in C order. Entries from `ndim` on are 0. */
@@ -208,8 +212,8 @@ typedef struct caterva_edit {
 
 /**
  * Plan an edit of an array as it is now: called in the change, when no other thread or process can change it,
- * and must call nothing of this array. What it sets `out` to stays until the edit is made. A failure, with its
- * message, becomes that of the call.
+ * and must call nothing of this array. What it sets `out` to stays until the edit is made. A failure, with
+ * its message, becomes that of the call.
  */
 typedef int caterva_plan_fn(void *context, const caterva_geometry *geometry, caterva_edit *out);
 
@@ -218,16 +222,17 @@ CATERVA_API int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *p
 
 /**
  * Have what other handles and processes have committed since this one has read or changed the array: shape,
- * items, metalayers. Waits for calls in other threads, not for other processes. No effect within a change, and
- * in memory. Failures: blosc2_schunk_refresh(); BLOSC2_E_CHANGED too if items or number of axes are others.
+ * items, metalayers. Waits for calls in other threads, not for other processes. No effect within a change,
+ * and in memory. Failures: blosc2_schunk_refresh(); BLOSC2_E_CHANGED too if items or number of axes are
+ * others.
  * @param changed  Set to whether anything was written.
  */
 CATERVA_API int caterva_array_refresh(caterva_array *array, bool *changed);
 
 /**
  * One change, as blosc2_schunk_begin(), _commit(), _rollback(). Calls that change the array begin one by
- * themselves. Where others have committed meanwhile the array has their shape from then on: what it is asked to do
- * is checked against that.
+ * themselves. Where others have committed meanwhile the array has their shape from then on: what it is asked
+ * to do is checked against that.
  */
 CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);

@@ -117,11 +117,6 @@ void caterva_array_free(caterva_array *array)
 
 /* ------------------------------------------------------------------ making */
 
-static bool is_zeros(const uint8_t *bytes, int64_t size)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)size - 1) == 0;
-}
-
 static int check_metalayers(const caterva_options *options)
 {
     int own = cat_metadata_suits_caterva(&options->geometry) ? 2 : 1;
@@ -234,7 +229,8 @@ static int fill_with_value(caterva_array *array, const void *value, uint8_t *scr
 static int fill(caterva_array *array, const caterva_options *options)
 {
     int64_t item_bytes = array->layout.item_bytes;
-    if (options->fill != CATERVA_FILL_VALUE || is_zeros(options->fill_value, item_bytes)) return BLOSC2_OK;
+    if (options->fill != CATERVA_FILL_VALUE || cat_is_zeros(options->fill_value, item_bytes))
+        return BLOSC2_OK;
     uint8_t *scratch = malloc((size_t)item_bytes + BLOSC2_CHUNK_OVERHEAD);
     if (!scratch) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of one value");
     int status = fill_with_value(array, options->fill_value, scratch);
@@ -336,7 +332,8 @@ static int find_geometry(blosc2_schunk *schunk, const cat_metadata *metadata, ca
     return status < 0 ? status : correct_stale_layer(schunk, geometry);
 }
 
-/** @param content  What `metadata` points into; set to a block for blosc2_bytes_free(), or NULL, on failure too.
+/** @param content  What `metadata` points into; set to a block for blosc2_bytes_free(), or NULL, on failure
+ * too.
  */
 static int describe(blosc2_schunk *schunk, uint8_t **content, cat_metadata *metadata,
                     caterva_geometry *geometry)
@@ -363,8 +360,7 @@ static int accept_reload(void *context, blosc2_schunk *fresh)
     caterva_geometry geometry;
     uint8_t *content;
     int status = describe(fresh, &content, &metadata, &geometry);
-    bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim &&
-                has_dtype(array, &metadata);
+    bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim && has_dtype(array, &metadata);
     blosc2_bytes_free(content);
     if (status < 0) return cat_array_fail_within(array, status);
     if (!same) {

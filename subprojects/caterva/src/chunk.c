@@ -71,6 +71,14 @@ int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_w
     return blosc2_view_decode_block(&chunk->view, block, out, worker->workspace);
 }
 
+int cat_chunk_read_planes(const cat_chunk *chunk, int32_t block, int64_t bytes, int32_t item_bytes,
+                          blosc2_planes *planes, cat_worker *worker)
+{
+    planes->count = 0;
+    if (chunk->decoded || chunk->view.item_bytes != item_bytes) return BLOSC2_OK;
+    return blosc2_view_decode_planes(&chunk->view, block, (int32_t)bytes, planes, worker->workspace);
+}
+
 bool cat_chunk_has_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes)
 {
     return !chunk->decoded && blosc2_view_has_prefix(&chunk->view, block, (int32_t)bytes);

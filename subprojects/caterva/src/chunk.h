@@ -35,6 +35,15 @@ const uint8_t *cat_chunk_raw_block(const cat_chunk *chunk, int32_t block);
 /** Bring block `block` of the array to `out`. */
 int cat_chunk_read_block(const cat_chunk *chunk, int32_t block, void *out, cat_worker *worker);
 
+/**
+ * Bring the planes of block `block` as far as its first `bytes` bytes need them, for blosc2_planes_join().
+ *
+ * @param planes  Valid until the worker reads another block; `count` is 0 if it has none of `item_bytes`
+ * bytes.
+ */
+int cat_chunk_read_planes(const cat_chunk *chunk, int32_t block, int64_t bytes, int32_t item_bytes,
+                          blosc2_planes *planes, cat_worker *worker);
+
 /** True if cat_chunk_read_prefix() of `bytes` bytes is less work than the block. */
 bool cat_chunk_has_prefix(const cat_chunk *chunk, int32_t block, int64_t bytes);
 

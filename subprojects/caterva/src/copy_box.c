@@ -71,6 +71,12 @@ static void row_fill(uint8_t *to, const uint8_t *from, const axis *along, size_t
     }
 }
 
+static void row_stream(uint8_t *to, const uint8_t *from, const axis *along, size_t item_bytes)
+{
+    for (int64_t i = 0; i < along->count; i++)
+        blosc2_copy_streaming(to + i * along->to, from + i * along->from, item_bytes);
+}
+
 static row_fn *choose_row(const axis *along, int64_t item_bytes)
 {
     if (along->from == 0 && along->to == item_bytes) return row_fill;
@@ -112,12 +118,22 @@ static int merge(axis *axes, int ndim)
     return left;
 }
 
+/** True if all rows begin and end with lines of the CPU's caches. */
+static bool are_lines(const axis *axes, int ndim, size_t item_bytes, const uint8_t *to)
+{
+    enum { LINE = 64 };
+    if (item_bytes % LINE || (uintptr_t)to % LINE) return false;
+    for (int d = 0; d < ndim; d++)
+        if (axes[d].to % LINE) return false;
+    return true;
+}
+
 /** Row by row, the last axis being the row. */
-static void copy_rows(const axis *axes, int ndim, size_t item_bytes, uint8_t *to, const uint8_t *from)
+static void copy_rows(const axis *axes, int ndim, size_t item_bytes, uint8_t *to, const uint8_t *from,
+                      row_fn *row)
 {
     int64_t index[CATERVA_MAX_NDIM] = {0};
     const axis *along = &axes[ndim - 1];
-    row_fn *row = choose_row(along, (int64_t)item_bytes);
     int64_t to_offset = 0, from_offset = 0; /* pointers would leave their memory at the end of an axis */
     for (;;) {
         row(to + to_offset, from + from_offset, along, item_bytes);
@@ -134,8 +150,16 @@ static void copy_rows(const axis *axes, int ndim, size_t item_bytes, uint8_t *to
     }
 }
 
-void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
-                  const void *from, const int64_t *from_strides)
+/** Put an axis among those that are there, by the target's strides: writes go forward, whatever its order. */
+static void insert(axis *axes, int *used, axis a)
+{
+    int place = (*used)++;
+    for (; place > 0 && axes[place - 1].to < a.to; place--) axes[place] = axes[place - 1];
+    axes[place] = a;
+}
+
+static void copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
+                     const void *from, const int64_t *from_strides, blosc2_stores stores)
 {
     uint8_t *target = to;
     const uint8_t *source = from;
@@ -151,19 +175,77 @@ void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to,
             a.to = -a.to;
             a.from = -a.from;
         }
-        int place = used++; /* ordered by the target's strides: writes go forward, whatever its order */
-        for (; place > 0 && axes[place - 1].to < a.to; place--) axes[place] = axes[place - 1];
-        axes[place] = a;
+        insert(axes, &used, a);
     }
     used = merge(axes, used);
     if (used > 0 && axes[used - 1].to == item_bytes && axes[used - 1].from == item_bytes) {
         item_bytes *= axes[--used].count; /* items in a row on both sides are one larger item */
     }
-    if (used == 0) {
-        memcpy(target, source, (size_t)item_bytes);
+    bool streams = stores == BLOSC2_STORES_STREAMING && are_lines(axes, used, (size_t)item_bytes, target);
+    if (used > 0) {
+        row_fn *row = streams ? row_stream : choose_row(&axes[used - 1], item_bytes);
+        copy_rows(axes, used, (size_t)item_bytes, target, source, row);
+    } else if (streams) {
+        blosc2_copy_streaming(target, source, (size_t)item_bytes);
     } else {
-        copy_rows(axes, used, (size_t)item_bytes, target, source);
+        memcpy(target, source, (size_t)item_bytes);
     }
+}
+
+void cat_copy_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
+                  const void *from, const int64_t *from_strides)
+{
+    copy_box(ndim, counts, item_bytes, to, to_strides, from, from_strides, BLOSC2_STORES_CACHED);
+}
+
+void cat_stream_box(int ndim, const int64_t *counts, int64_t item_bytes, void *to, const int64_t *to_strides,
+                    const void *from, const int64_t *from_strides)
+{
+    copy_box(ndim, counts, item_bytes, to, to_strides, from, from_strides, BLOSC2_STORES_STREAMING);
+}
+
+static bool row_repeats(const uint8_t *row, const axis *along, size_t item_bytes, const uint8_t *item)
+{
+    if (memcmp(row, item, item_bytes) != 0) return false;
+    if (along->from == (int64_t)item_bytes)
+        return memcmp(row, row + item_bytes, (size_t)(along->count - 1) * item_bytes) == 0;
+    for (int64_t i = 1; i < along->count; i++)
+        if (memcmp(row + i * along->from, item, item_bytes) != 0) return false;
+    return true;
+}
+
+/** Step `offset` to the next row; false after the last. */
+static bool next_row(const axis *axes, int ndim, int64_t *index, int64_t *offset)
+{
+    for (int d = ndim - 2; d >= 0; d--) {
+        *offset += axes[d].from;
+        if (++index[d] < axes[d].count) return true;
+        *offset -= axes[d].from * axes[d].count;
+        index[d] = 0;
+    }
+    return false;
+}
+
+bool cat_box_repeats_item(int ndim, const int64_t *counts, int64_t item_bytes, const void *box,
+                          const int64_t *strides)
+{
+    const uint8_t *first = box;
+    axis axes[CATERVA_MAX_NDIM];
+    int used = 0;
+    for (int d = 0; d < ndim; d++) {
+        int64_t stride = strides[d];
+        if (counts[d] == 1 || stride == 0) continue;
+        if (stride < 0) first += (counts[d] - 1) * stride;
+        if (stride < 0) stride = -stride;
+        insert(axes, &used, (axis){counts[d], stride, stride});
+    }
+    used = merge(axes, used);
+    int64_t index[CATERVA_MAX_NDIM] = {0}, offset = 0;
+    if (used == 0) return true;
+    do {
+        if (!row_repeats(first + offset, &axes[used - 1], (size_t)item_bytes, first)) return false;
+    } while (next_row(axes, used, index, &offset));
+    return true;
 }
 
 bool cat_box_is_contiguous(int ndim, const int64_t *counts, int64_t item_bytes, const int64_t *strides)

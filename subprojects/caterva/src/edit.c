@@ -192,8 +192,8 @@ static int plan_and_make(caterva_array *array, caterva_plan_fn *plan, void *cont
     if (status < 0) return status;
     status = plan(context, &array->geometry, &edit);
     if (status == BLOSC2_OK && (edit.axis < 0 || edit.axis >= array->layout.ndim))
-        status = blosc2_fail(BLOSC2_E_ARGUMENT, "axis: %d (expected 0..%d)", edit.axis,
-                             array->layout.ndim - 1);
+        status =
+            blosc2_fail(BLOSC2_E_ARGUMENT, "axis: %d (expected 0..%d)", edit.axis, array->layout.ndim - 1);
     if (status < 0 && change == CAT_CHANGE_CALLERS) return status; /* nothing was done */
     if (status == BLOSC2_OK) status = make_steps(array, &edit);
     return cat_change_leave(array, change, status);

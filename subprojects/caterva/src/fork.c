@@ -40,6 +40,7 @@ static void after_fork(void *context)
        in files it is the parent's. */
     bool is_open = !was_changed && blosc2_schunk_changing(array->schunk);
     array->lost = was_changed || (is_open && is_in_files(array));
+    if (array->lost && is_in_files(array)) blosc2_schunk_leave_to_parent(array->schunk);
     if (is_open && !array->lost && array->changer != cat_this_thread()) caterva_array_rollback(array);
 }
 

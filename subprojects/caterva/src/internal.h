@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "cache.h"
 #include "caterva.h"
@@ -35,6 +36,12 @@ static inline int cat_array_threads(const caterva_array *array)
 {
     int threads = caterva_array_threads(array);
     return threads < CAT_MAX_THREADS ? threads : CAT_MAX_THREADS;
+}
+
+/** True if an item is of zeros. */
+static inline bool cat_is_zeros(const uint8_t *item, int64_t item_bytes)
+{
+    return item[0] == 0 && memcmp(item, item + 1, (size_t)item_bytes - 1) == 0;
 }
 
 /** Take a checked geometry: array.c. */

@@ -26,6 +26,7 @@ typedef struct read_job {
     int64_t slices;       /* pieces of work that each chunk is cut into */
     bool out_fits_blocks; /* a whole block lies in `out` as it does in a chunk */
     bool use_cache;
+    blosc2_stores stores; /* what is larger than caches need not go through them */
     bool raw_stays; /* raw blocks are in memory anyway, and need no check: the cache need not hold them */
     cat_crew crew;
 } read_job;
@@ -50,7 +51,10 @@ static void copy_part(const read_job *read, const cat_part *part, const uint8_t 
     const cat_layout *layout = &read->array->layout;
     int64_t counts[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM];
     int64_t first = cat_part_box(part, layout->ndim, layout->block_strides, counts, strides);
-    cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
+    if (read->stores == BLOSC2_STORES_STREAMING)
+        cat_stream_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
+    else
+        cat_copy_box(layout->ndim, counts, layout->item_bytes, out, read->strides, block + first, strides);
 }
 
 /** Bytes of a block up to the end of a part's last item. */
@@ -65,14 +69,61 @@ static int64_t end_of(const read_job *read, const cat_part *part)
     return end;
 }
 
+/** Put the rows of a part together where they go. @param first  Byte of the block that the part starts at. */
+static void join_rows(const read_job *read, const blosc2_planes *planes, const int64_t *counts,
+                      const int64_t *strides, int64_t first, uint8_t *out)
+{
+    int ndim = read->array->layout.ndim, row = ndim - 1, column = ndim - 2;
+    int64_t item_bytes = read->array->layout.item_bytes, index[CATERVA_MAX_NDIM] = {0}, offset = 0;
+    blosc2_rows rows = {.count = counts[row], .rows = 1, .stores = read->stores};
+    if (column >= 0) rows.rows = counts[column];
+    if (column >= 0) rows.step = strides[column] / item_bytes;
+    if (column >= 0) rows.out_step = read->strides[column];
+    for (;;) {
+        int d = column - 1;
+        rows.first = first / item_bytes;
+        rows.out = out + offset;
+        blosc2_planes_join(planes, &rows);
+        for (; d >= 0; d--) {
+            first += strides[d];
+            offset += read->strides[d];
+            if (++index[d] < counts[d]) break;
+            first -= strides[d] * counts[d];
+            offset -= read->strides[d] * counts[d];
+            index[d] = 0;
+        }
+        if (d < 0) return;
+    }
+}
+
+/** Unshuffle a part's rows right into their places. @param end  Bytes of the block that it needs. */
+static int join_part(const read_piece *piece, const cat_part *part, int64_t end, uint8_t *out, bool *joined)
+{
+    const read_job *read = piece->read;
+    const cat_layout *layout = &read->array->layout;
+    int64_t counts[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM], item_bytes = layout->item_bytes;
+    int64_t first = cat_part_box(part, layout->ndim, layout->block_strides, counts, strides);
+    int row = layout->ndim - 1;
+    *joined = false;
+    if (row < 0) return BLOSC2_OK;
+    if (counts[row] > 1 && (strides[row] != item_bytes || read->strides[row] != item_bytes)) return BLOSC2_OK;
+    blosc2_planes planes;
+    int status = cat_chunk_read_planes(&piece->chunk, (int32_t)part->number, end, layout->item_bytes, &planes,
+                                       piece->worker);
+    *joined = status == BLOSC2_OK && planes.count > 0;
+    if (*joined) join_rows(read, &planes, counts, strides, first, out);
+    return status;
+}
+
 /** Where a block is decoded to if only some of it is wanted, or not as it lies in the chunk. */
 static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out)
 {
     const read_job *read = piece->read;
     cat_cache *cache = &read->array->cache;
     int32_t block = (int32_t)part->number;
-    const uint8_t *raw = cat_chunk_raw_block(&piece->chunk, block);
-    if (raw && (read->raw_stays || !read->use_cache)) {
+    bool takes_raw = read->raw_stays || !read->use_cache;
+    const uint8_t *raw = takes_raw ? cat_chunk_raw_block(&piece->chunk, block) : NULL;
+    if (raw) {
         copy_part(read, part, raw, out);
         return BLOSC2_OK;
     }
@@ -83,9 +134,12 @@ static int read_part(const read_piece *piece, const cat_part *part, uint8_t *out
         slot =
             cat_cache_claim(cache, piece->part.number, block, has_prefix ? CAT_ADMIT_KNOWN : CAT_ADMIT_ANY);
     }
+    bool joined = false;
+    int status = slot ? BLOSC2_OK : join_part(piece, part, end, out, &joined);
+    if (status < 0 || joined) return status;
     uint8_t *bytes = slot ? slot->bytes : piece->worker->block.bytes;
-    int status = slot ? cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker)
-                      : cat_chunk_read_prefix(&piece->chunk, block, end, bytes, piece->worker);
+    status = slot ? cat_chunk_read_block(&piece->chunk, block, bytes, piece->worker)
+                  : cat_chunk_read_prefix(&piece->chunk, block, end, bytes, piece->worker);
     if (status == BLOSC2_OK) copy_part(read, part, bytes, out);
     if (slot && status == BLOSC2_OK) cat_cache_list(cache, slot);
     if (slot) cat_cache_release(cache, slot);
@@ -99,9 +153,13 @@ static int read_block(const read_piece *piece, int64_t n)
     cat_part part;
     cat_overlap_part(&piece->blocks, n, &part);
     uint8_t *out = piece->out + part.offset;
-    if (read->out_fits_blocks && cat_part_is_tile(&part, layout->ndim, layout->block)) {
-        return cat_chunk_read_block(&piece->chunk, (int32_t)part.number, out, piece->worker);
+    bool in_place = read->out_fits_blocks && cat_part_is_tile(&part, layout->ndim, layout->block);
+    bool joined = false;
+    if (in_place && read->stores == BLOSC2_STORES_STREAMING) {
+        int status = join_part(piece, &part, layout->block_bytes, out, &joined);
+        if (status < 0 || joined) return status;
     }
+    if (in_place) return cat_chunk_read_block(&piece->chunk, (int32_t)part.number, out, piece->worker);
     return read_part(piece, &part, out);
 }
 
@@ -184,14 +242,14 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = list_blocks(&piece);
     if (status < 0 || piece.count == 0) return status;
     const caterva_array *array = piece.read->array;
-    bool all = !piece.numbers || piece.count == array->layout.block_count;
-    status = cat_chunk_open(array, piece.part.number, all ? NULL : piece.numbers,
-                            all ? 0 : (int32_t)piece.count, piece.worker, &piece.chunk);
+    status = cat_chunk_open(array, piece.part.number, piece.numbers, piece.numbers ? (int32_t)piece.count : 0,
+                            piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
     for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
         if (i > 0) status = blosc2_check_interrupt();
         if (status == BLOSC2_OK) status = read_block(&piece, piece.order ? piece.order[i] : piece.start + i);
     }
+    if (piece.read->stores == BLOSC2_STORES_STREAMING) blosc2_streaming_end();
     return status < 0 ? blosc2_schunk_fail_within(array->schunk, piece.part.number, status) : status;
 }
 
@@ -220,6 +278,8 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     job.out += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
     job.out_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
     int64_t blocks = touched_blocks(&job);
+    bool is_large = cat_selection_items(layout->ndim, selection) >= CATERVA_LARGE_BYTES / layout->item_bytes;
+    job.stores = is_large ? BLOSC2_STORES_STREAMING : BLOSC2_STORES_CACHED;
     if (threads > blocks / BLOCKS_WORTH_A_THREAD) threads = (int)(blocks / BLOCKS_WORTH_A_THREAD);
     job.use_cache = cat_cache_suits(&array->cache, blocks);
     job.raw_stays = blosc2_schunk_in_memory(array->schunk) && !blosc2_schunk_verifies(array->schunk);

@@ -87,17 +87,12 @@ static int load_fill(const caterva_array *array, uint8_t **item)
     return status;
 }
 
-static bool is_zeros(const uint8_t *item, int32_t item_bytes)
-{
-    return item[0] == 0 && memcmp(item, item + 1, (size_t)item_bytes - 1) == 0;
-}
-
 /** Chunks that are new are zeros by now; make them repeat the item. */
 static int fill_new_chunks(const resize_job *job, const uint8_t *item)
 {
     const cat_layout *layout = &job->new;
     int32_t item_bytes = layout->item_bytes;
-    if (is_zeros(item, item_bytes)) return BLOSC2_OK;
+    if (cat_is_zeros(item, item_bytes)) return BLOSC2_OK;
     uint8_t *chunk = malloc((size_t)item_bytes + BLOSC2_CHUNK_OVERHEAD);
     if (!chunk) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a chunk of one value");
     int status = BLOSC2_OK;

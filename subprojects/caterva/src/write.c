@@ -17,6 +17,7 @@ typedef struct write_job {
     int64_t strides[CATERVA_MAX_NDIM]; /* of `in` */
     cat_overlap chunks;
     bool in_fits_blocks; /* a whole block lies in `in` as it does in a chunk */
+    bool is_lossy;       /* what is read is not what is written: filters drop bits */
     int64_t slices;      /* threads that share a chunk */
     cat_crew crew;
 } write_job;
@@ -197,28 +198,70 @@ static int build_slice(write_job *write, int64_t chunk, int64_t slice, int64_t w
     return status;
 }
 
+/** Put an encoded chunk in the place of chunk `number`. */
+static int put_chunk(write_job *write, int64_t number, const uint8_t *bytes, int32_t cbytes)
+{
+    caterva_array *array = write->array;
+    blosc2_lock_own(array->chunks);
+    int status = blosc2_schunk_set_chunk(array->schunk, number, bytes, cbytes);
+    cat_cache_drop(&array->cache, number);
+    blosc2_lock_release(array->chunks);
+    return status;
+}
+
 /** Put the chunk that a worker's builder has all blocks of into its place. */
 static int store_chunk(write_job *write, int64_t n, cat_worker *worker)
 {
-    caterva_array *array = write->array;
     const uint8_t *bytes;
     int32_t cbytes;
     cat_part part;
     cat_overlap_part(&write->chunks, n, &part);
     int status = blosc2_builder_finish(worker->builder, &bytes, &cbytes, worker->workspace);
+    return status < 0 ? status : put_chunk(write, part.number, bytes, cbytes);
+}
+
+/** The item that a chunk gets in all of its places, if there is one. Padding may hold it too. */
+static const uint8_t *repeated_item(const write_job *write, const chunk_job *job)
+{
+    const cat_layout *layout = &write->array->layout;
+    const uint8_t *in = write->in + job->part.offset;
+    int64_t counts[CATERVA_MAX_NDIM];
+    if (!job->covered || write->is_lossy || layout->chunk_bytes == layout->item_bytes) return NULL;
+    for (int d = 0; d < layout->ndim; d++) counts[d] = job->part.runs[d].count;
+    return cat_box_repeats_item(layout->ndim, counts, layout->item_bytes, in, write->strides) ? in : NULL;
+}
+
+/** Store a chunk of equal items as one of them, without a look at blocks. @param done  Whether it was one. */
+static int store_repeated(write_job *write, int64_t n, int thread, bool *done)
+{
+    const cat_layout *layout = &write->array->layout;
+    int32_t item_bytes = layout->item_bytes;
+    chunk_job job = {.write = write};
+    lay_over_chunk(&job, n, 0);
+    const uint8_t *item = repeated_item(write, &job);
+    *done = item != NULL;
+    if (!item) return BLOSC2_OK;
+    int status = get_worker(write, thread, &job.worker);
     if (status < 0) return status;
-    blosc2_lock_own(array->chunks);
-    status = blosc2_schunk_set_chunk(array->schunk, part.number, bytes, cbytes);
-    cat_cache_drop(&array->cache, part.number);
-    blosc2_lock_release(array->chunks);
-    return status;
+    cat_scratch *chunk = &job.worker->block;
+    int32_t value_bytes = cat_is_zeros(item, item_bytes) ? 0 : item_bytes;
+    status = cat_scratch_reserve(chunk, BLOSC2_CHUNK_OVERHEAD + (int64_t)value_bytes);
+    if (status == BLOSC2_OK)
+        status =
+            blosc2_special_chunk(value_bytes ? BLOSC2_SPECIAL_VALUE : BLOSC2_SPECIAL_ZEROS, item_bytes,
+                                 layout->chunk_bytes, layout->block_bytes, item, value_bytes, chunk->bytes);
+    if (status < 0) return status;
+    return put_chunk(write, job.part.number, chunk->bytes, BLOSC2_CHUNK_OVERHEAD + value_bytes);
 }
 
 /** A chunk on each thread. */
 static int write_chunk(void *context, int thread, int64_t n)
 {
     write_job *write = context;
-    int status = build_slice(write, n, 0, thread);
+    bool done;
+    int status = store_repeated(write, n, thread, &done);
+    if (status < 0 || done) return status;
+    status = build_slice(write, n, 0, thread);
     return status < 0 ? status : store_chunk(write, n, write->crew.workers[thread]);
 }
 
@@ -240,7 +283,10 @@ static int write_together(write_job *write, int64_t n)
 {
     int32_t count = write->array->layout.block_count;
     shared_chunk shared = {write, n};
-    int status = blosc2_parallel_for((int)write->slices, write->slices, build_shared, &shared);
+    bool done;
+    int status = store_repeated(write, n, 0, &done);
+    if (status < 0 || done) return status;
+    status = blosc2_parallel_for((int)write->slices, write->slices, build_shared, &shared);
     if (status < 0) return status;
     cat_worker *const *workers = write->crew.workers;
     for (int64_t slice = 1; slice < write->slices && status == BLOSC2_OK; slice++) {
@@ -261,6 +307,7 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
     write_job job = {.array = array, .in = in, .crew = {.pool = &array->workers}};
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.in += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
+    job.is_lossy = blosc2_cparams_is_lossy(blosc2_schunk_cparams(array->schunk));
     job.in_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
     bool is_shared = job.chunks.count < threads;
@@ -280,7 +327,8 @@ static int write_in_change(caterva_array *array, const caterva_selection *select
     if (status < 0) return status;
     if (change == CAT_CHANGE_OURS) /* another process may have resized the array */
         status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
-    if (status == BLOSC2_OK) status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
+    if (status == BLOSC2_OK)
+        status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
     return cat_change_leave(array, change, status);
 }
 

@@ -32,7 +32,7 @@ static caterva_array *make(blosc2_home home, const char *name, int threads)
                                .home = home,
                                .path = home >= BLOSC2_HOME_FILE ? path : NULL,
                                .threads = threads,
-                               .cache_bytes = 20000}; /* some blocks, not all */
+                               .cache_bytes = 80000}; /* some blocks, not all */
     caterva_array *array = NULL;
     CHECK_OK(caterva_array_create(&options, &array));
     return array;
@@ -123,10 +123,11 @@ static int refuse(void *context)
     return 1;
 }
 
-/** Reads and writes that take minutes, of one item's memory. */
+/** Reads and writes that take minutes, of one item's or one row's memory. */
 static void long_calls_are_interrupted(int threads)
 {
-    const int64_t still[2] = {0};
+    static uint64_t row[1 << 17];
+    const int64_t still[2] = {0}, along[2] = {0, sizeof *row};
     const caterva_selection all = {.count = {1 << 17, 1 << 17}, .step = {1, 1}};
     caterva_options options = {.geometry = {.ndim = 2,
                                             .item_bytes = 8,
@@ -139,14 +140,15 @@ static void long_calls_are_interrupted(int threads)
     uint64_t item = 5;
     int64_t bytes = -1;
     atomic_int asked = 0;
+    for (uint64_t i = 0; i < 1 << 17; i++) row[i] = i * i;
     CHECK_OK(caterva_array_create(&options, &array));
     CHECK_OK(caterva_array_commit(array));
     blosc2_set_interrupt(refuse, &asked);
-    CHECK(caterva_array_write(array, &all, &item, still) == BLOSC2_E_INTERRUPTED);
+    CHECK(caterva_array_write(array, &all, row, along) == BLOSC2_E_INTERRUPTED);
     if (threads == 1) /* several would write to the one item */
         CHECK(caterva_array_read(array, &all, &item, still) == BLOSC2_E_INTERRUPTED);
     CHECK_OK(caterva_array_begin(array));
-    CHECK(caterva_array_write(array, &all, &item, still) == BLOSC2_E_INTERRUPTED);
+    CHECK(caterva_array_write(array, &all, row, along) == BLOSC2_E_INTERRUPTED);
     CHECK(caterva_array_commit(array) == BLOSC2_E_ARGUMENT); /* half of it is missing */
     blosc2_set_interrupt(NULL, NULL);
     CHECK(asked >= 2);

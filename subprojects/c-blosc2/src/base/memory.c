@@ -41,16 +41,25 @@ void b2_free(void *block)
     free(block);
 }
 
-int b2_buffer_reserve(b2_buffer *buffer, size_t bytes)
+static int grow(b2_buffer *buffer, size_t room)
 {
-    if (bytes <= buffer->capacity) return BLOSC2_OK;
-    size_t room = buffer->capacity + buffer->capacity / 2;
-    if (room < bytes) room = bytes;
     uint8_t *grown = b2_realloc(buffer->bytes, room);
     if (!grown) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate %zu bytes", room);
     buffer->bytes = grown;
     buffer->capacity = room;
     return BLOSC2_OK;
+}
+
+int b2_buffer_reserve(b2_buffer *buffer, size_t bytes)
+{
+    if (bytes <= buffer->capacity) return BLOSC2_OK;
+    size_t room = buffer->capacity + buffer->capacity / 2;
+    return grow(buffer, room < bytes ? bytes : room);
+}
+
+int b2_buffer_reserve_exactly(b2_buffer *buffer, size_t bytes)
+{
+    return bytes <= buffer->capacity ? BLOSC2_OK : grow(buffer, bytes);
 }
 
 void b2_buffer_trim(b2_buffer *buffer)

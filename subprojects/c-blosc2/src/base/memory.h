@@ -32,6 +32,9 @@ typedef struct b2_buffer {
 /** Make room for at least `bytes`; the content is kept. @return BLOSC2_OK or BLOSC2_E_MEMORY. */
 int b2_buffer_reserve(b2_buffer *buffer, size_t bytes);
 
+/** The same, without room for more: where the content's size is known, and large. */
+int b2_buffer_reserve_exactly(b2_buffer *buffer, size_t bytes);
+
 void b2_buffer_free(b2_buffer *buffer);
 
 /** Release a block of more than 8 MiB: what is smaller is worth keeping from call to call. */

@@ -14,28 +14,19 @@
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "chunk/builder.h"
 #include "chunk/cparams.h"
 #include "chunk/encode.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
 
-typedef enum build_way { BUILD_STREAMS, BUILD_COPY, BUILD_GATHER } build_way;
-
-struct blosc2_builder {
-    blosc2_cparams cparams;
-    b2_pipeline pipeline;
-    build_way way;
-    int32_t nbytes, block_bytes, block_count, blocks_in;
-    bool split;
-    bool all_zeros; /* no stream so far holds anything but zeros */
-    int32_t dict_bytes;
-    int64_t used;      /* bytes of `chunk` in use */
-    b2_buffer chunk;   /* the chunk as it grows */
-    b2_buffer spare;   /* changes places with `chunk` when that becomes a copy */
-    b2_buffer gather;  /* GATHER: the content */
-    b2_buffer samples; /* GATHER with a dictionary: all filtered blocks */
-};
+/*
+ * A chunk that may take up to this much has all its room from the beginning: memory is taken when it is
+ * touched, and a chunk that grows would be there twice while it is moved.
+ */
+enum { RESERVED_BYTES_MAX = 64 << 20 };
 
 int blosc2_builder_create(const blosc2_cparams *cparams, blosc2_builder **out)
 {
@@ -56,6 +47,7 @@ void blosc2_builder_free(blosc2_builder *builder)
     b2_buffer_free(&builder->spare);
     b2_buffer_free(&builder->gather);
     b2_buffer_free(&builder->samples);
+    b2_buffer_free(&builder->constant);
     b2_free(builder);
 }
 
@@ -67,23 +59,30 @@ void blosc2_builder_trim(blosc2_builder *builder)
     b2_buffer_trim(&builder->samples);
 }
 
-static int32_t block_nbytes(const blosc2_builder *builder, int32_t block)
+int32_t b2_builder_block_nbytes(const blosc2_builder *builder, int32_t block)
 {
     int64_t left = builder->nbytes - (int64_t)block * builder->block_bytes;
     return left < builder->block_bytes ? (int32_t)left : builder->block_bytes;
 }
 
-static int32_t stream_count(const blosc2_builder *builder, int32_t bytes)
+int32_t b2_builder_stream_count(const blosc2_builder *builder, int32_t bytes)
 {
     return builder->split && bytes == builder->block_bytes ? builder->pipeline.item_bytes : 1;
 }
 
+static int64_t block_bound(const blosc2_builder *builder)
+{
+    return b2_streams_bound(builder->block_bytes, b2_builder_stream_count(builder, builder->block_bytes));
+}
+
 /* Starts an empty table of block starts; 0 marks a block that is not in yet. */
-static int start_streams(blosc2_builder *builder)
+int b2_builder_start_streams(blosc2_builder *builder)
 {
     builder->way = BUILD_STREAMS;
     builder->used = B2_HEADER_EXTENDED + 4 * (int64_t)builder->block_count;
-    int status = b2_buffer_reserve(&builder->chunk, (size_t)builder->used);
+    int64_t most = builder->nbytes + BLOSC2_CHUNK_OVERHEAD + block_bound(builder);
+    if (most > RESERVED_BYTES_MAX) most = builder->used;
+    int status = b2_buffer_reserve(&builder->chunk, (size_t)b2_max_i64(builder->used, most));
     if (status == BLOSC2_OK) memset(builder->chunk.bytes, 0, (size_t)builder->used);
     return status;
 }
@@ -113,13 +112,16 @@ int blosc2_builder_start(blosc2_builder *builder, int32_t nbytes, int32_t block_
     builder->blocks_in = 0;
     builder->dict_bytes = 0;
     builder->all_zeros = true;
+    builder->may_repeat = nbytes % block_bytes == 0 && block_bytes % item_bytes == 0 && nbytes > item_bytes;
+    builder->constant_start = 0;
     builder->split = b2_cparams_split(&builder->cparams, block_bytes);
     if (builder->cparams.clevel == 0 || nbytes < B2_HEADER_EXTENDED) return start_copy(builder);
     if (builder->cparams.use_dict || b2_pipeline_has_delta(&builder->pipeline)) {
         builder->way = BUILD_GATHER;
+        builder->may_repeat = false; /* streams depend on other blocks */
         return b2_buffer_reserve(&builder->gather, (size_t)nbytes);
     }
-    return start_streams(builder);
+    return b2_builder_start_streams(builder);
 }
 
 bool blosc2_builder_can_copy(const blosc2_builder *builder, const blosc2_view *old)
@@ -133,7 +135,7 @@ bool blosc2_builder_can_copy(const blosc2_builder *builder, const blosc2_view *o
            !memcmp(old->filters_meta, builder->cparams.filters_meta, BLOSC2_MAX_FILTERS);
 }
 
-static void write_header(const blosc2_builder *builder, uint8_t flags, uint8_t flags31, int32_t cbytes)
+void b2_builder_write_header(const blosc2_builder *builder, uint8_t flags, uint8_t flags31, int32_t cbytes)
 {
     b2_header header = {
         .flags = flags,
@@ -149,18 +151,19 @@ static void write_header(const blosc2_builder *builder, uint8_t flags, uint8_t f
     b2_header_write(&header, builder->chunk.bytes);
 }
 
-static void write_streams_header(const blosc2_builder *builder)
+void b2_builder_write_streams_header(const blosc2_builder *builder)
 {
     unsigned flags = (unsigned)b2_codec_format(builder->cparams.codec) << B2_FLAG_FORMAT_SHIFT;
     if (!builder->split) flags |= B2_FLAG_NOT_SPLIT;
     if (b2_pipeline_has_delta(&builder->pipeline)) flags |= B2_FLAG_DELTA;
-    write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0, (int32_t)builder->used);
+    b2_builder_write_header(builder, (uint8_t)flags, builder->dict_bytes ? B2_FLAG31_DICT : 0,
+                            (int32_t)builder->used);
 }
 
 /* STREAMS to COPY: decode what is there into a raw chunk. */
 static int switch_to_copy(blosc2_builder *builder, blosc2_workspace *workspace)
 {
-    write_streams_header(builder);
+    b2_builder_write_streams_header(builder);
     blosc2_view view;
     int status = blosc2_view_init(&view, builder->chunk.bytes, (size_t)builder->used,
                                   builder->cparams.item_bytes, builder->nbytes);
@@ -179,30 +182,49 @@ static int switch_to_copy(blosc2_builder *builder, blosc2_workspace *workspace)
 }
 
 /* Room for one more block at the end of the streams. */
-static int reserve_streams(blosc2_builder *builder, int64_t bytes)
+int b2_builder_reserve_streams(blosc2_builder *builder, int64_t bytes)
 {
     return b2_buffer_reserve(&builder->chunk, (size_t)(builder->used + bytes));
+}
+
+static int64_t streams_begin(const blosc2_builder *builder)
+{
+    return B2_HEADER_EXTENDED + 4 * (int64_t)builder->block_count;
+}
+
+/* Streams of `bytes` bytes that a block has at `streams`: are they the first block's? */
+static void compare_with_first(blosc2_builder *builder, const uint8_t *streams, int64_t bytes)
+{
+    if (!builder->may_repeat) return;
+    if (builder->blocks_in == 0)
+        builder->first_bytes = bytes;
+    else
+        builder->may_repeat =
+            bytes == builder->first_bytes &&
+            memcmp(builder->chunk.bytes + streams_begin(builder), streams, (size_t)bytes) == 0;
 }
 
 /* The streams of `block` were just written at the end. */
 static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, blosc2_workspace *workspace)
 {
     b2_store_le32(builder->chunk.bytes + B2_HEADER_EXTENDED + 4 * (size_t)block, (uint32_t)builder->used);
+    compare_with_first(builder, builder->chunk.bytes + builder->used, bytes);
     builder->used += bytes;
     builder->blocks_in++;
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
-    if (bytes != 4 * (int64_t)stream_count(builder, block_nbytes(builder, block))) builder->all_zeros = false;
+    if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block)))
+        builder->all_zeros = false;
     if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
         return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
-static int add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
-                        blosc2_workspace *workspace)
+int b2_builder_add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *filtered,
+                            blosc2_workspace *workspace)
 {
-    int32_t bytes = block_nbytes(builder, block);
-    int32_t streams = stream_count(builder, bytes);
-    int status = reserve_streams(builder, b2_streams_bound(bytes, streams));
+    int32_t bytes = b2_builder_block_nbytes(builder, block);
+    int32_t streams = b2_builder_stream_count(builder, bytes);
+    int status = b2_builder_reserve_streams(builder, b2_streams_bound(bytes, streams));
     if (status < 0) return status;
     int64_t written = b2_encode_streams(&builder->cparams, filtered, bytes, streams,
                                         builder->chunk.bytes + builder->used, workspace->codecs);
@@ -210,8 +232,8 @@ static int add_filtered(blosc2_builder *builder, int32_t block, const uint8_t *f
     return streams_added(builder, block, written, workspace);
 }
 
-static const uint8_t *filter(const blosc2_builder *builder, const uint8_t *data, int32_t bytes,
-                             const uint8_t *reference, blosc2_workspace *workspace, int *status)
+const uint8_t *b2_builder_filter(const blosc2_builder *builder, const uint8_t *data, int32_t bytes,
+                                 const uint8_t *reference, blosc2_workspace *workspace, int *status)
 {
     *status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (*status == BLOSC2_OK) *status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
@@ -220,14 +242,55 @@ static const uint8_t *filter(const blosc2_builder *builder, const uint8_t *data,
                                workspace->scratch.bytes);
 }
 
-static void use_no_dict(blosc2_workspace *workspace)
+void b2_builder_use_no_dict(blosc2_workspace *workspace)
 {
     if (workspace->dict_serial) b2_codec_set_dict(workspace->codecs, NULL, 0);
     workspace->dict_serial = 0;
 }
 
+/* A full block that repeats one item: if another one did, its streams are taken. */
+static int add_constant(blosc2_builder *builder, int32_t block, const uint8_t *data, bool *added,
+                        blosc2_workspace *workspace)
+{
+    size_t item_bytes = (size_t)builder->cparams.item_bytes;
+    int64_t bytes = builder->constant_bytes;
+    *added = false;
+    if (builder->constant_start == 0 || memcmp(builder->constant.bytes, data, item_bytes)) {
+        int status = b2_buffer_reserve(&builder->constant, item_bytes);
+        if (status < 0) return status;
+        memcpy(builder->constant.bytes, data, item_bytes);
+        builder->constant_start = builder->used; /* where they will be */
+        return BLOSC2_OK;
+    }
+    int status = b2_builder_reserve_streams(builder, bytes);
+    if (status < 0) return status;
+    memcpy(builder->chunk.bytes + builder->used, builder->chunk.bytes + builder->constant_start,
+           (size_t)bytes);
+    *added = true;
+    return streams_added(builder, block, bytes, workspace);
+}
+
+static int encode_to_streams(blosc2_builder *builder, int32_t block, const uint8_t *data,
+                             blosc2_workspace *workspace)
+{
+    int32_t bytes = b2_builder_block_nbytes(builder, block);
+    int32_t item_bytes = builder->cparams.item_bytes;
+    bool constant =
+        bytes == builder->block_bytes && bytes > item_bytes && b2_repeats_item(data, bytes, item_bytes);
+    if (!constant && bytes != item_bytes) builder->may_repeat = false;
+    bool added = false;
+    int status = constant ? add_constant(builder, block, data, &added, workspace) : BLOSC2_OK;
+    if (status < 0 || added) return status;
+    b2_builder_use_no_dict(workspace);
+    const uint8_t *filtered = b2_builder_filter(builder, data, bytes, NULL, workspace, &status);
+    int64_t before = builder->used;
+    if (status == BLOSC2_OK) status = b2_builder_add_filtered(builder, block, filtered, workspace);
+    if (constant) builder->constant_bytes = builder->used - before;
+    return status;
+}
+
 /* Where COPY and GATHER keep the content. */
-static uint8_t *content_of(const blosc2_builder *builder)
+uint8_t *b2_builder_content_of(const blosc2_builder *builder)
 {
     return builder->way == BUILD_COPY ? builder->chunk.bytes + B2_HEADER_EXTENDED : builder->gather.bytes;
 }
@@ -237,15 +300,10 @@ int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const vo
 {
     if (block < 0 || block >= builder->block_count)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, builder->block_count - 1);
-    int32_t bytes = block_nbytes(builder, block);
+    int32_t bytes = b2_builder_block_nbytes(builder, block);
     size_t start = (size_t)block * (size_t)builder->block_bytes;
-    if (builder->way == BUILD_STREAMS) {
-        use_no_dict(workspace);
-        int status;
-        const uint8_t *filtered = filter(builder, data, bytes, NULL, workspace, &status);
-        return status < 0 ? status : add_filtered(builder, block, filtered, workspace);
-    }
-    memcpy(content_of(builder) + start, data, (size_t)bytes);
+    if (builder->way == BUILD_STREAMS) return encode_to_streams(builder, block, data, workspace);
+    memcpy(b2_builder_content_of(builder) + start, data, (size_t)bytes);
     builder->blocks_in++;
     return BLOSC2_OK;
 }
@@ -261,11 +319,12 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
         return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
     }
     int32_t start, end;
-    int status = b2_view_block_start(old, block, &start);
+    int status = old->postscript ? b2_postscript_check_block(old, old->postscript, block) : BLOSC2_OK;
+    if (status == BLOSC2_OK) status = b2_view_block_start(old, block, &start);
     if (status == BLOSC2_OK) status = b2_view_block_end(old, block, old->cbytes, &end);
     if (status == BLOSC2_OK && end == 0)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams end beyond the chunk", block);
-    if (status == BLOSC2_OK) status = reserve_streams(builder, end - start);
+    if (status == BLOSC2_OK) status = b2_builder_reserve_streams(builder, end - start);
     if (status < 0) return status;
     memcpy(builder->chunk.bytes + builder->used, old->bytes + start, (size_t)(end - start));
     return streams_added(builder, block, end - start, workspace);
@@ -275,11 +334,13 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
 static int take_streams(blosc2_builder *builder, const blosc2_builder *from, blosc2_workspace *workspace)
 {
     const uint8_t *their_starts = from->chunk.bytes + B2_HEADER_EXTENDED;
-    int64_t begin = B2_HEADER_EXTENDED + 4 * (int64_t)from->block_count;
+    int64_t begin = streams_begin(from);
     int64_t bytes = from->used - begin, shift = builder->used - begin;
-    int status = reserve_streams(builder, bytes);
+    int status = b2_builder_reserve_streams(builder, bytes);
     if (status < 0) return status;
     memcpy(builder->chunk.bytes + builder->used, from->chunk.bytes + begin, (size_t)bytes);
+    if (!from->may_repeat) builder->may_repeat = false;
+    if (bytes > 0) compare_with_first(builder, from->chunk.bytes + begin, from->first_bytes);
     uint8_t *starts = builder->chunk.bytes + B2_HEADER_EXTENDED;
     for (int32_t i = 0; i < builder->block_count; i++) {
         int64_t start = b2_load_le32(their_starts + 4 * (size_t)i);
@@ -308,99 +369,9 @@ int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t f
         if (status < 0) return status;
         size_t begin = (size_t)first * (size_t)builder->block_bytes;
         size_t end = begin + (size_t)(stop - first - 1) * (size_t)builder->block_bytes +
-                     (size_t)block_nbytes(builder, stop - 1);
-        memcpy(content_of(builder) + begin, content_of(from) + begin, end - begin);
+                     (size_t)b2_builder_block_nbytes(builder, stop - 1);
+        memcpy(b2_builder_content_of(builder) + begin, b2_builder_content_of(from) + begin, end - begin);
     }
     builder->blocks_in += stop - first;
     return status;
-}
-
-/* A dictionary of the filtered blocks, put between bstarts and streams (chunk-format.md 11). */
-static int add_dict(blosc2_builder *builder, blosc2_workspace *workspace)
-{
-    int64_t samples = (int64_t)builder->block_count * stream_count(builder, builder->block_bytes);
-    int status = reserve_streams(builder, 4 + B2_DICT_BYTES_MAX);
-    if (status < 0) return status;
-    uint8_t *dict = builder->chunk.bytes + builder->used + 4;
-    int32_t bytes = b2_codec_train(builder->cparams.codec, builder->samples.bytes, builder->nbytes,
-                                   (int32_t)b2_min_i64(b2_max_i64(samples, 8), INT32_MAX), dict);
-    if (bytes < 0) return bytes;
-    use_no_dict(workspace);
-    if (bytes == 0) return BLOSC2_OK;
-    b2_store_le32(dict - 4, (uint32_t)bytes);
-    builder->dict_bytes = bytes;
-    builder->used += 4 + bytes;
-    /* The chunk may move while it grows: the codecs work with a copy that does not. */
-    status = b2_buffer_reserve(&workspace->block, (size_t)bytes);
-    if (status < 0) return status;
-    memcpy(workspace->block.bytes, dict, (size_t)bytes);
-    b2_codec_set_dict(workspace->codecs, workspace->block.bytes, bytes);
-    workspace->dict_serial = UINT64_MAX; /* of no view */
-    return BLOSC2_OK;
-}
-
-static int filter_all(blosc2_builder *builder, blosc2_workspace *workspace)
-{
-    int status = b2_buffer_reserve(&builder->samples, (size_t)builder->nbytes);
-    for (int32_t i = 0; i < builder->block_count && status == BLOSC2_OK; i++) {
-        size_t start = (size_t)i * (size_t)builder->block_bytes;
-        int32_t bytes = block_nbytes(builder, i);
-        const uint8_t *filtered = filter(builder, builder->gather.bytes + start, bytes,
-                                         i ? builder->gather.bytes : NULL, workspace, &status);
-        if (status == BLOSC2_OK) memcpy(builder->samples.bytes + start, filtered, (size_t)bytes);
-    }
-    return status;
-}
-
-static int encode_gathered(blosc2_builder *builder, blosc2_workspace *workspace)
-{
-    int status = filter_all(builder, workspace);
-    if (status == BLOSC2_OK) status = start_streams(builder);
-    if (status == BLOSC2_OK) {
-        use_no_dict(workspace);
-        if (builder->cparams.use_dict) status = add_dict(builder, workspace);
-    }
-    builder->blocks_in = 0;
-    for (int32_t i = 0; i < builder->block_count && status == BLOSC2_OK; i++) {
-        size_t start = (size_t)i * (size_t)builder->block_bytes;
-        if (builder->way == BUILD_STREAMS)
-            status = add_filtered(builder, i, builder->samples.bytes + start, workspace);
-        if (builder->way == BUILD_COPY) break;
-    }
-    if (status == BLOSC2_OK && builder->way == BUILD_COPY) { /* it did not pay: take the content as it came */
-        memcpy(builder->chunk.bytes + B2_HEADER_EXTENDED, builder->gather.bytes, (size_t)builder->nbytes);
-        builder->blocks_in = builder->block_count;
-    }
-    use_no_dict(workspace);
-    return status;
-}
-
-static void finish_zeros(blosc2_builder *builder)
-{
-    write_header(builder, builder->split ? 0 : B2_FLAG_NOT_SPLIT,
-                 BLOSC2_SPECIAL_ZEROS << B2_FLAG31_SPECIAL_SHIFT, B2_HEADER_EXTENDED);
-    builder->used = B2_HEADER_EXTENDED;
-}
-
-int blosc2_builder_finish(blosc2_builder *builder, const uint8_t **chunk, int32_t *cbytes,
-                          blosc2_workspace *workspace)
-{
-    if (builder->blocks_in != builder->block_count)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %d blocks are in (expected %d)", builder->blocks_in,
-                           builder->block_count);
-    int status = builder->way == BUILD_GATHER ? encode_gathered(builder, workspace) : BLOSC2_OK;
-    if (status < 0) return status;
-    const uint8_t *content = builder->chunk.bytes + B2_HEADER_EXTENDED;
-    if (builder->way == BUILD_COPY)
-        builder->all_zeros =
-            builder->nbytes > 0 && content[0] == 0 && b2_is_run(content, (size_t)builder->nbytes);
-    if (builder->nbytes > 0 && builder->all_zeros)
-        finish_zeros(builder);
-    else if (builder->way == BUILD_COPY)
-        write_header(builder, B2_FLAG_MEMCPYED, 0, (int32_t)builder->used);
-    else
-        write_streams_header(builder);
-    *chunk = builder->chunk.bytes;
-    *cbytes = (int32_t)builder->used;
-    return BLOSC2_OK;
 }

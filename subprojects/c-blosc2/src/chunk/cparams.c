@@ -51,3 +51,9 @@ bool b2_cparams_split(const blosc2_cparams *cparams, int32_t block_bytes)
     bool shuffled = memchr(cparams->filters, BLOSC2_SHUFFLE, BLOSC2_MAX_FILTERS) != NULL;
     return splitting_codec && shuffled && item_bytes <= 16 && block_bytes / item_bytes >= 32;
 }
+
+bool blosc2_cparams_is_lossy(const blosc2_cparams *cparams)
+{
+    return memchr(cparams->filters, BLOSC2_TRUNC_PREC, BLOSC2_MAX_FILTERS) ||
+           memchr(cparams->filters, BLOSC2_INT_TRUNC, BLOSC2_MAX_FILTERS);
+}

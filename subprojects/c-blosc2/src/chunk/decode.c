@@ -3,14 +3,26 @@
 
 #include "base/bytes.h"
 #include "chunk/header.h"
+#include "chunk/postscript.h"
 #include "chunk/special.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
+#include "filters/kernels.h"
 
-/* One stream at `position`, which moves past it. */
-static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
-                         b2_codec_states *codecs)
+/* Compare a block with its checksum, if that was left to do. */
+static int verify_block(const blosc2_view *view, int32_t block)
 {
+    return view->postscript ? b2_postscript_check_block(view, view->postscript, block) : BLOSC2_OK;
+}
+
+/*
+ * One stream at `position`, which moves past it. Its content is decoded to `out`, or found where it lies raw;
+ * then `content` says where.
+ */
+static int find_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
+                       const uint8_t **content, b2_codec_states *codecs)
+{
+    *content = out;
     if (*position + 4 > view->cbytes)
         return blosc2_fail(BLOSC2_E_CORRUPT, "stream: its size lies past the chunk");
     int32_t csize = b2_load_le_i32(view->bytes + *position);
@@ -32,10 +44,19 @@ static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *ou
     const uint8_t *in = view->bytes + *position;
     *position += csize;
     if (csize == bytes) {
-        memcpy(out, in, (size_t)bytes);
+        *content = in;
         return BLOSC2_OK;
     }
     return b2_codec_decompress(codecs, view->codec_format, in, csize, out, bytes);
+}
+
+static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
+                         b2_codec_states *codecs)
+{
+    const uint8_t *content;
+    int status = find_stream(view, position, out, bytes, &content, codecs);
+    if (status == BLOSC2_OK && content != out) memcpy(out, content, (size_t)bytes);
+    return status;
 }
 
 static int decode_streams(const blosc2_view *view, int32_t block, uint8_t *out, b2_codec_states *codecs)
@@ -60,83 +81,6 @@ static void use_dict(const blosc2_view *view, blosc2_workspace *workspace)
     workspace->dict_serial = serial;
 }
 
-/* A regular block; `reference` is block 0's content, NULL for block 0 itself. */
-static int decode_regular(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
-                          const uint8_t *reference, uint8_t *out, blosc2_workspace *workspace)
-{
-    use_dict(view, workspace);
-    if (b2_pipeline_is_identity_backward(pipeline))
-        return decode_streams(view, block, out, workspace->codecs);
-    int32_t bytes = blosc2_view_block_nbytes(view, block);
-    int status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
-    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
-    if (status == BLOSC2_OK)
-        status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
-    if (status == BLOSC2_OK)
-        b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out,
-                             workspace->scratch.bytes);
-    return status;
-}
-
-/* Content of block 0 for delta, kept for the blocks that follow. */
-static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, blosc2_workspace *workspace)
-{
-    if (workspace->reference_serial == view->serial) return BLOSC2_OK;
-    workspace->reference_serial = 0;
-    int status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
-    if (status == BLOSC2_OK)
-        status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
-    if (status == BLOSC2_OK) workspace->reference_serial = view->serial;
-    return status;
-}
-
-/* The stream of a block that is one stream, stored as it is. */
-static const uint8_t *raw_stream(const blosc2_view *view, int32_t block)
-{
-    int32_t start, bytes = blosc2_view_block_nbytes(view, block);
-    bool is_one = !view->split || view->item_bytes == 1 || bytes != view->block_bytes;
-    if (!is_one || b2_view_block_start(view, block, &start) < 0) return NULL;
-    if (start > view->cbytes - 4 - (int64_t)bytes || b2_load_le_i32(view->bytes + start) != bytes)
-        return NULL;
-    return view->bytes + start + 4;
-}
-
-const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
-{
-    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
-    if (view->memcpyed) return view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes;
-    b2_pipeline pipeline = b2_view_pipeline(view);
-    return b2_pipeline_is_identity_backward(&pipeline) ? raw_stream(view, block) : NULL;
-}
-
-int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
-{
-    if (block < 0 || block >= view->block_count)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
-    if (view->vl_blocks) return blosc2_fail(BLOSC2_E_UNSUPPORTED, "chunk: VL-blocks are decoded whole only");
-    int32_t bytes = blosc2_view_block_nbytes(view, block);
-    if (view->special) {
-        b2_special_fill(view, block * view->block_bytes, out, bytes);
-        return BLOSC2_OK;
-    }
-    const uint8_t *raw = blosc2_view_raw_block(view, block);
-    if (raw) {
-        memcpy(out, raw, (size_t)bytes);
-        return BLOSC2_OK;
-    }
-    b2_pipeline pipeline = b2_view_pipeline(view);
-    const uint8_t *reference = NULL;
-    int status = BLOSC2_OK;
-    if (block > 0 && b2_pipeline_has_delta(&pipeline)) {
-        status = load_reference(view, &pipeline, workspace);
-        reference = workspace->reference.bytes;
-    }
-    if (status == BLOSC2_OK) status = decode_regular(view, &pipeline, block, reference, out, workspace);
-    return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
-}
-
-/* ------------------------------------------------------------------ the first part of a block */
-
 /*
  * A prefix of LZ4 takes time in proportion to its length, but long matches are copied slowly there: streams
  * that are nearly all match are decoded faster as a whole (measured: benchmarks/README.md).
@@ -155,32 +99,222 @@ static int32_t stream_prefix(const blosc2_view *view, const b2_pipeline *pipelin
     return need <= whole / 8 * PREFIX_OF_8_MAX ? need : 0;
 }
 
+/*
+ * The first `want` bytes of a stream of `bytes`, as find_stream() finds them. Whole ones go through
+ * `scratch`, which has room for them.
+ */
+static int find_prefix(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t want, int32_t bytes,
+                       uint8_t *scratch, const uint8_t **content, b2_codec_states *codecs)
+{
+    int32_t csize = *position + 4 <= view->cbytes ? b2_load_le_i32(view->bytes + *position) : 0;
+    bool is_coded = csize > 0 && csize < bytes && csize <= view->cbytes - *position - 4;
+    if (want < bytes && is_coded && csize >= bytes / TIGHT_RATIO) {
+        const uint8_t *in = view->bytes + *position + 4;
+        *position += 4 + (int64_t)csize;
+        *content = out;
+        return b2_codec_decompress_prefix(codecs, view->codec_format, in, csize, out, want);
+    }
+    int status = find_stream(view, position, want < bytes ? scratch : out, bytes, content, codecs);
+    if (status < 0 || *content != scratch || want == bytes) return status;
+    memcpy(out, scratch, (size_t)want); /* the next stream needs it */
+    *content = out;
+    return BLOSC2_OK;
+}
+
+/* ------------------------------------------------------------------ planes */
+
+enum {
+    PLANE_ALIGNMENT = 64
+}; /* of planes that are decoded; a gap keeps them from the same sets of a cache */
+
+static int locate_planes(const blosc2_view *view, int32_t block, int32_t want, blosc2_planes *planes,
+                         blosc2_workspace *workspace)
+{
+    int32_t start, bytes = blosc2_view_block_nbytes(view, block) / planes->count;
+    size_t apart = ((size_t)want / PLANE_ALIGNMENT + 2) * PLANE_ALIGNMENT;
+    int status = b2_buffer_reserve(&workspace->filtered, (size_t)planes->count * apart);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
+    if (status == BLOSC2_OK) status = b2_view_block_start(view, block, &start);
+    if (status < 0) return status;
+    int64_t position = start;
+    for (int32_t i = 0; i < planes->count && status == BLOSC2_OK; i++)
+        status = find_prefix(view, &position, workspace->filtered.bytes + (size_t)i * apart, want, bytes,
+                             workspace->scratch.bytes, &planes->plane[i], workspace->codecs);
+    return status;
+}
+
+static bool has_planes(const b2_pipeline *pipeline, int32_t streams)
+{
+    return (streams == 2 || streams == 4 || streams == 8) && b2_pipeline_planes(pipeline) == streams;
+}
+
+/* The planes of a regular block, as far as its first `bytes` bytes need them; `count` 0 if there are none. */
+static int find_planes(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block, int32_t bytes,
+                       blosc2_planes *planes, blosc2_workspace *workspace)
+{
+    int32_t streams = 0;
+    int status = b2_view_stream_count(view, block, &streams);
+    planes->count = 0;
+    if (status < 0 || !has_planes(pipeline, streams)) return status;
+    planes->count = streams;
+    planes->items = stream_prefix(view, pipeline, block, bytes, &streams);
+    if (planes->items == 0) planes->items = blosc2_view_block_nbytes(view, block) / streams;
+    use_dict(view, workspace);
+    return locate_planes(view, block, planes->items, planes, workspace);
+}
+
+static void join_all(const blosc2_planes *planes, uint8_t *out)
+{
+    blosc2_rows all = {.count = planes->items, .rows = 1, .out = out};
+    blosc2_planes_join(planes, &all);
+}
+
+void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows)
+{
+    b2_plane_rows to_join = {
+        .planes = planes->plane,
+        .width = (size_t)planes->count,
+        .items = (size_t)planes->items,
+        .first = (size_t)rows->first,
+        .count = (size_t)rows->count,
+        .rows = (size_t)rows->rows,
+        .row_step = (size_t)rows->step,
+        .out = rows->out,
+        .out_step = (ptrdiff_t)rows->out_step,
+        .streaming = rows->stores == BLOSC2_STORES_STREAMING,
+    };
+    b2_kernels_get()->join_planes(&to_join);
+}
+
+void blosc2_copy_streaming(void *out, const void *in, size_t bytes)
+{
+    b2_kernels_get()->stream_lines(in, out, bytes);
+}
+
+void blosc2_streaming_end(void)
+{
+    b2_kernels_get()->end_streaming();
+}
+
+int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t bytes, blosc2_planes *planes,
+                              blosc2_workspace *workspace)
+{
+    planes->count = 0;
+    if (block < 0 || block >= view->block_count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
+    if (!b2_view_is_regular(view) || view->vl_blocks) return BLOSC2_OK;
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    int32_t streams = 0;
+    int status = b2_view_stream_count(view, block, &streams);
+    if (status == BLOSC2_OK && !has_planes(&pipeline, streams)) return BLOSC2_OK;
+    if (status == BLOSC2_OK) {
+        status = verify_block(view, block);
+        if (status < 0) return status;
+    }
+    if (status == BLOSC2_OK) status = find_planes(view, &pipeline, block, bytes, planes, workspace);
+    return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
+}
+
+/* ------------------------------------------------------------------ blocks */
+
+/* A regular block; `reference` is block 0's content, NULL for block 0 itself. */
+static int decode_regular(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
+                          const uint8_t *reference, uint8_t *out, blosc2_workspace *workspace)
+{
+    use_dict(view, workspace);
+    if (b2_pipeline_is_identity_backward(pipeline))
+        return decode_streams(view, block, out, workspace->codecs);
+    int32_t bytes = blosc2_view_block_nbytes(view, block);
+    blosc2_planes planes;
+    int status = find_planes(view, pipeline, block, bytes, &planes, workspace);
+    if (status < 0) return status;
+    if (planes.count > 0) {
+        join_all(&planes, out);
+        return BLOSC2_OK;
+    }
+    status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
+    if (status == BLOSC2_OK)
+        status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
+    if (status == BLOSC2_OK)
+        b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out,
+                             workspace->scratch.bytes);
+    return status;
+}
+
+/* Content of block 0 for delta, kept for the blocks that follow. */
+static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, blosc2_workspace *workspace)
+{
+    if (workspace->reference_serial == view->serial) return BLOSC2_OK;
+    workspace->reference_serial = 0;
+    int status = verify_block(view, 0);
+    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
+    if (status == BLOSC2_OK)
+        status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
+    if (status == BLOSC2_OK) workspace->reference_serial = view->serial;
+    return status;
+}
+
+/* The stream of a block that is one stream, stored as it is. */
+static const uint8_t *raw_stream(const blosc2_view *view, int32_t block)
+{
+    int32_t start, bytes = blosc2_view_block_nbytes(view, block);
+    bool is_one = !view->split || view->item_bytes == 1 || bytes != view->block_bytes;
+    if (!is_one || b2_view_block_start(view, block, &start) < 0) return NULL;
+    if (start > view->cbytes - 4 - (int64_t)bytes || b2_load_le_i32(view->bytes + start) != bytes)
+        return NULL;
+    return view->bytes + start + 4;
+}
+
+/* A block that lies as it is; not verified. */
+static const uint8_t *raw_block(const blosc2_view *view, int32_t block)
+{
+    if (view->memcpyed) return view->bytes + view->header_bytes + (size_t)block * (size_t)view->block_bytes;
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    return b2_pipeline_is_identity_backward(&pipeline) ? raw_stream(view, block) : NULL;
+}
+
+const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
+{
+    if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
+    const uint8_t *raw = raw_block(view, block);
+    return raw && verify_block(view, block) == BLOSC2_OK ? raw : NULL;
+}
+
+int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
+{
+    if (block < 0 || block >= view->block_count)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
+    if (view->vl_blocks) return blosc2_fail(BLOSC2_E_UNSUPPORTED, "chunk: VL-blocks are decoded whole only");
+    int32_t bytes = blosc2_view_block_nbytes(view, block);
+    if (view->special) {
+        b2_special_fill(view, block * view->block_bytes, out, bytes);
+        return BLOSC2_OK;
+    }
+    int status = verify_block(view, block);
+    if (status < 0) return status;
+    const uint8_t *raw = raw_block(view, block);
+    if (raw) {
+        memcpy(out, raw, (size_t)bytes);
+        return BLOSC2_OK;
+    }
+    b2_pipeline pipeline = b2_view_pipeline(view);
+    const uint8_t *reference = NULL;
+    if (block > 0 && b2_pipeline_has_delta(&pipeline)) {
+        status = load_reference(view, &pipeline, workspace);
+        reference = workspace->reference.bytes;
+    }
+    if (status == BLOSC2_OK) status = decode_regular(view, &pipeline, block, reference, out, workspace);
+    return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
+}
+
+/* ------------------------------------------------------------------ the first part of a block */
+
 bool blosc2_view_has_prefix(const blosc2_view *view, int32_t block, int32_t bytes)
 {
     b2_pipeline pipeline = b2_view_pipeline(view);
     int32_t streams;
     return stream_prefix(view, &pipeline, block, bytes, &streams) > 0;
-}
-
-/* The first `want` bytes of a stream of `bytes`. Whole ones go through `scratch`, which has room for them. */
-static int decode_stream_prefix(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t want,
-                                int32_t bytes, uint8_t *scratch, b2_codec_states *codecs)
-{
-    int32_t csize = *position + 4 <= view->cbytes ? b2_load_le_i32(view->bytes + *position) : 0;
-    bool is_coded = csize > 0 && csize < bytes && csize <= view->cbytes - *position - 4;
-    if (csize == bytes && csize <= view->cbytes - *position - 4) {
-        memcpy(out, view->bytes + *position + 4, (size_t)want);
-    } else if (is_coded && csize >= bytes / TIGHT_RATIO) {
-        int status = b2_codec_decompress_prefix(codecs, view->codec_format, view->bytes + *position + 4,
-                                                csize, out, want);
-        if (status < 0) return status;
-    } else {
-        int status = decode_stream(view, position, scratch, bytes, codecs);
-        if (status == BLOSC2_OK) memcpy(out, scratch, (size_t)want);
-        return status;
-    }
-    *position += 4 + (int64_t)csize;
-    return BLOSC2_OK;
 }
 
 static int decode_prefixes(const blosc2_view *view, int32_t block, int32_t want, int32_t streams,
@@ -191,9 +325,13 @@ static int decode_prefixes(const blosc2_view *view, int32_t block, int32_t want,
     if (status == BLOSC2_OK) status = b2_view_block_start(view, block, &start);
     if (status < 0) return status;
     int64_t position = start;
-    for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++)
-        status = decode_stream_prefix(view, &position, out + (size_t)i * (size_t)want, want, bytes,
-                                      workspace->scratch.bytes, workspace->codecs);
+    for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++) {
+        uint8_t *to = out + (size_t)i * (size_t)want;
+        const uint8_t *content;
+        status = find_prefix(view, &position, to, want, bytes, workspace->scratch.bytes, &content,
+                             workspace->codecs);
+        if (status == BLOSC2_OK && content != to) memcpy(to, content, (size_t)want);
+    }
     return status;
 }
 
@@ -204,8 +342,17 @@ int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t by
     int32_t streams = 0;
     int32_t want = stream_prefix(view, &pipeline, block, bytes, &streams);
     if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
+    int status = verify_block(view, block);
+    if (status < 0) return status;
+    blosc2_planes planes;
+    status = find_planes(view, &pipeline, block, bytes, &planes, workspace);
+    if (status == BLOSC2_OK && planes.count > 0) {
+        join_all(&planes, out);
+        return BLOSC2_OK;
+    }
+    if (status < 0) return blosc2_fail_within(status, "block %d", block);
     use_dict(view, workspace);
-    int status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
+    status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
     uint8_t *filtered = streams > 1 ? workspace->filtered.bytes : out;
     if (status == BLOSC2_OK) status = decode_prefixes(view, block, want, streams, filtered, workspace);
     if (status < 0) return blosc2_fail_within(status, "block %d", block);

@@ -9,6 +9,12 @@ bool b2_is_run(const uint8_t *data, size_t bytes)
     return data[0] == data[bytes - 1] && memcmp(data, data + 1, bytes - 1) == 0;
 }
 
+bool b2_repeats_item(const uint8_t *data, int32_t bytes, int32_t item_bytes)
+{
+    if (bytes % item_bytes) return false;
+    return memcmp(data, data + item_bytes, (size_t)bytes - (size_t)item_bytes) == 0;
+}
+
 static int64_t encode_stream(const blosc2_cparams *cparams, const uint8_t *in, int32_t bytes, uint8_t *out,
                              b2_codec_states *codecs)
 {

@@ -20,6 +20,9 @@ static inline int64_t b2_streams_bound(int32_t block_nbytes, int32_t streams)
 int64_t b2_encode_streams(const blosc2_cparams *cparams, const uint8_t *filtered, int32_t block_nbytes,
                           int32_t streams, uint8_t *out, b2_codec_states *codecs);
 
+/** True if `bytes` bytes, one item or more, are one item over and over. */
+bool b2_repeats_item(const uint8_t *data, int32_t bytes, int32_t item_bytes);
+
 /** True if all bytes are equal. @param bytes >= 1. */
 bool b2_is_run(const uint8_t *data, size_t bytes);
 

@@ -13,7 +13,7 @@ enum {
     VERSION = 4,
     COUNT = 8,
     HEADER_CRC = 12,
-    DICT_CRC = 16,
+    TABLES_CRC = 16,
     BLOCK_CRCS = 20,
 };
 
@@ -44,11 +44,12 @@ static uint32_t crc_of(const blosc2_view *view, int64_t start, int64_t stop)
     return b2_crc32c(0, view->bytes + start, (size_t)(stop - start));
 }
 
-/* The dictionary with its size; nothing, whose CRC is 0, without one. */
-static uint32_t crc_of_dict(const blosc2_view *view)
+/* What lies between header and streams: bstarts, and the dictionary with its size. Of nothing it is 0. */
+static uint32_t crc_of_tables(const blosc2_view *view)
 {
-    if (!view->dict_bytes) return 0;
-    return crc_of(view, view->dict_start - 4, view->dict_start + (int64_t)view->dict_bytes);
+    if (!b2_view_is_regular(view)) return 0;
+    int64_t end = view->dict_bytes ? view->dict_start + (int64_t)view->dict_bytes : view->streams_start;
+    return crc_of(view, view->header_bytes, end);
 }
 
 /* A VL-block goes on to the start of the next one (chunk-format.md 8). */
@@ -87,7 +88,7 @@ int b2_postscript_build(const blosc2_view *view, uint8_t *out)
     b2_store_le32(out + VERSION, VERSION_WRITTEN);
     b2_store_le32(out + COUNT, (uint32_t)count);
     b2_store_le32(out + HEADER_CRC, crc_of(view, 0, view->header_bytes));
-    b2_store_le32(out + DICT_CRC, crc_of_dict(view));
+    b2_store_le32(out + TABLES_CRC, crc_of_tables(view));
     uint8_t *end = out + BLOCK_CRCS;
     for (int32_t i = 0; i < count; i++, end += 4) {
         int32_t start, stop;
@@ -126,12 +127,16 @@ static int check_crc(const char *what, uint32_t stored, uint32_t found)
     return blosc2_fail(BLOSC2_E_CORRUPT, "checksum of the %s: 0x%08x (stored: 0x%08x)", what, found, stored);
 }
 
+int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, const uint8_t *postscript)
+{
+    if (!has_magic(postscript)) return blosc2_fail(BLOSC2_E_CORRUPT, "no checksums behind the chunk");
+    return check_crc("header", b2_load_le32(postscript + HEADER_CRC),
+                     b2_crc32c(0, header, (size_t)header_bytes));
+}
+
 int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript)
 {
-    if (!has_magic(postscript))
-        return blosc2_fail(BLOSC2_E_CORRUPT, "no checksums behind the chunk (expected at %d)", view->cbytes);
-    int status = check_crc("header", b2_load_le32(postscript + HEADER_CRC),
-                           crc_of(view, 0, view->header_bytes));
+    int status = b2_postscript_check_raw_header(view->bytes, view->header_bytes, postscript);
     uint32_t count = b2_load_le32(postscript + COUNT), expected = (uint32_t)b2_postscript_count(view);
     if (status == BLOSC2_OK && count != expected)
         status = blosc2_fail(BLOSC2_E_CORRUPT, "checksums of %u blocks (expected %u)", count, expected);
@@ -141,8 +146,13 @@ int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscrip
 int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript)
 {
     int status = b2_postscript_check_header(view, postscript);
-    if (status < 0) return status;
-    return check_crc("dictionary", b2_load_le32(postscript + DICT_CRC), crc_of_dict(view));
+    return status == BLOSC2_OK && view->dict_bytes ? b2_postscript_check_tables(view, postscript) : status;
+}
+
+int b2_postscript_check_tables(const blosc2_view *view, const uint8_t *postscript)
+{
+    return check_crc(view->dict_bytes ? "block starts and dictionary" : "block starts",
+                     b2_load_le32(postscript + TABLES_CRC), crc_of_tables(view));
 }
 
 int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block)
@@ -167,5 +177,5 @@ int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript)
     int status = b2_postscript_check_head(view, postscript);
     for (int32_t i = 0; i < count && status == BLOSC2_OK; i++)
         status = b2_postscript_check_block(view, postscript, i);
-    return status;
+    return status == BLOSC2_OK ? b2_postscript_check_tables(view, postscript) : status;
 }

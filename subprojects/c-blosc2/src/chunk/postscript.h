@@ -44,13 +44,20 @@ bool b2_postscript_is_intact(const uint8_t *bytes, size_t available);
  */
 int b2_postscript_check_header(const blosc2_view *view, const uint8_t *postscript);
 
-/** Verify header and dictionary. @param postscript All b2_postscript_bytes() of it, here and below. */
+/** The same for a header that could not be parsed. @param header_bytes 16 or 32. */
+int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, const uint8_t *postscript);
+
+/** Verify the header, and if there is a dictionary the tables. @param postscript All b2_postscript_bytes() of
+ * it, here and below. */
 int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript);
+
+/** Verify bstarts and dictionary. Single blocks need it for the dictionary alone. */
+int b2_postscript_check_tables(const blosc2_view *view, const uint8_t *postscript);
 
 /** Verify the stored bytes of one block: 0 <= block < view->block_count. */
 int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block);
 
-/** Verify all of the chunk: its head, and every block. */
+/** Verify all of the chunk: its head, every block, its tables. */
 int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript);
 
 #endif

@@ -13,13 +13,11 @@ enum { TYPE = 0, TAIL_CRC = 1, HARD_CRC = 5, SOFT_CRC = 9, FLAGS = 13 };
 /* C-Blosc2 tolerates any type, and writes 0 with a value of zeros: none. */
 enum { TYPE_WRITTEN = 3 };
 
-/* Index, trailer, and the flags. */
-static uint32_t crc_of_tail(const b2_fingerprinted *of, uint32_t flags)
+/* Index, trailer, and what the fingerprint says besides. */
+static uint32_t crc_of_tail(const b2_fingerprinted *of, const uint8_t *fingerprint)
 {
-    uint8_t bytes[4];
-    b2_store_be32(bytes, flags);
     uint32_t crc = b2_crc32c(0, of->tail, (size_t)(of->tail_bytes - B2_FINGERPRINT_BYTES));
-    return b2_crc32c(crc, bytes, sizeof bytes);
+    return b2_crc32c(crc, fingerprint + HARD_CRC, B2_FINGERPRINT_BYTES - HARD_CRC);
 }
 
 /* What C-Blosc2 3.3 replaces in a header alone, besides the contents of metalayers: parameters that chunks to
@@ -27,11 +25,10 @@ static uint32_t crc_of_tail(const b2_fingerprinted *of, uint32_t flags)
 static const struct {
     uint8_t start, stop;
 } SOFT[] = {
-    {27, 29}, /* codec, level, split mode */
-    {53, 57}, /* block size */
-    {63, 65}, /* threads */
-    {66, 68},
-    {71, 87}, /* filters, codec, their parameters, dictionaries */
+    {27, 29},           /* codec, level, split mode */
+    {53, 57},           /* block size */
+    {63, 65},           /* threads */
+    {66, 68}, {71, 87}, /* filters, codec, their parameters, dictionaries */
 };
 
 /* A header on its way to its two CRCs. */
@@ -68,10 +65,10 @@ void b2_fingerprint_build(const b2_fingerprinted *of, uint32_t flags, uint8_t *o
     uint32_t hard, soft;
     crcs_of_header(of, &hard, &soft);
     out[TYPE] = TYPE_WRITTEN;
-    b2_store_be32(out + TAIL_CRC, crc_of_tail(of, flags));
     b2_store_be32(out + HARD_CRC, hard);
     b2_store_be32(out + SOFT_CRC, soft);
     b2_store_be32(out + FLAGS, flags);
+    b2_store_be32(out + TAIL_CRC, crc_of_tail(of, out));
 }
 
 bool b2_fingerprint_read(const uint8_t *bytes, uint32_t *flags)
@@ -92,20 +89,21 @@ int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *ver
 {
     const uint8_t *stored = of->tail + of->tail_bytes - B2_FINGERPRINT_BYTES;
     uint8_t found[B2_FINGERPRINT_BYTES];
-    uint32_t stored_flags = b2_load_be32(stored + FLAGS);
+    uint32_t stored_flags = b2_load_be32(stored + FLAGS), tail = crc_of_tail(of, stored);
     *verdict = B2_FINGERPRINT_NONE;
-    b2_fingerprint_build(of, stored_flags, found);
     if (stored[TYPE] != TYPE_WRITTEN) { /* another's, or ours but for a damaged type */
-        if (memcmp(stored + TAIL_CRC, found + TAIL_CRC, FLAGS - TAIL_CRC) != 0) return BLOSC2_OK;
+        if (b2_load_be32(stored + TAIL_CRC) != tail) return BLOSC2_OK;
         return blosc2_fail(BLOSC2_E_CORRUPT, "fingerprint: type %d (expected %d)", stored[TYPE],
                            TYPE_WRITTEN);
     }
-    int status = check_crc("frame header", stored, found, HARD_CRC);
-    if (status == BLOSC2_OK) status = check_crc("chunk index and trailer", stored, found, TAIL_CRC);
+    b2_fingerprint_build(of, stored_flags, found);
+    b2_store_be32(found + TAIL_CRC, tail);
+    int status = check_crc("chunk index and trailer", stored, found, TAIL_CRC);
+    if (status == BLOSC2_OK) status = check_crc("frame header", stored, found, HARD_CRC);
     if (status < 0) return status;
-    bool same = memcmp(stored + SOFT_CRC, found + SOFT_CRC, FLAGS - SOFT_CRC) == 0;
+    bool same = b2_load_be32(stored + SOFT_CRC) == b2_load_be32(found + SOFT_CRC);
     *verdict = same && !(stored_flags & B2_FINGERPRINT_SOFT_UNKNOWN) ? B2_FINGERPRINT_MATCHES
-                                                               : B2_FINGERPRINT_SOFT_CHANGED;
+                                                                     : B2_FINGERPRINT_SOFT_CHANGED;
     *flags = stored_flags;
     return BLOSC2_OK;
 }

@@ -14,9 +14,9 @@ enum {
     B2_FINGERPRINT_BYTES = 17, /* type and value: the end of a trailer */
 
     /* flags */
-    B2_FINGERPRINT_SEALED = 0x01,  /* each stored chunk has its postscript */
+    B2_FINGERPRINT_SEALED = 0x01,       /* each stored chunk has its postscript */
     B2_FINGERPRINT_SOFT_UNKNOWN = 0x02, /* the soft parts of the header are another writer's, unverified */
-    B2_FINGERPRINT_DEAD_SHIFT = 8, /* above: dead bytes of the section, in units of 4 KiB */
+    B2_FINGERPRINT_DEAD_SHIFT = 8,      /* above: dead bytes of the section, in units of 4 KiB */
 };
 
 /** All that it is made of; borrowed. */
@@ -33,8 +33,8 @@ void b2_fingerprint_build(const b2_fingerprinted *of, uint32_t flags, uint8_t *o
 
 /** What is known of a frame by its fingerprint. */
 typedef enum b2_fingerprint_verdict {
-    B2_FINGERPRINT_NONE,      /* there is none */
-    B2_FINGERPRINT_MATCHES,   /* nothing was changed */
+    B2_FINGERPRINT_NONE,         /* there is none */
+    B2_FINGERPRINT_MATCHES,      /* nothing was changed */
     B2_FINGERPRINT_SOFT_CHANGED, /* only what others replace in a header alone: contents of metalayers,
                                     parameters of chunks to come */
 } b2_fingerprint_verdict;

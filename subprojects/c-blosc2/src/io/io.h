@@ -70,7 +70,8 @@ struct b2_io {
     /* Locks: docs/format/frame-format.md 9, docs/design/processes.md. */
 
     /* One try to lock the file at `path`, made if it is missing, against all others who open it, in this
-       process too. BLOSC2_E_LOCKED if one of them has it. The file can be read and written, but for byte 0. */
+       process too. BLOSC2_E_LOCKED if one of them has it. The file can be read and written, but for byte 0.
+     */
     int (*lock)(void *context, const char *path, b2_file **out);
     /* Tell others that somebody reads generation `generation` of the file or directory at `path`, until
        `unlock`. Set to NULL where there is no way to. Needs no right to write, and hinders nobody. */

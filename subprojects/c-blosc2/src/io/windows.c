@@ -138,8 +138,8 @@ static int system_open(void *context, const char *path, b2_open_mode mode, b2_fi
     f->writable = mode == B2_OPEN_UPDATE || mode == B2_OPEN_NEW;
     f->handle =
         b2_windows_open(path, f->writable ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ,
-                    mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
-                    mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
+                        mode == B2_OPEN_NEW ? CREATE_NEW : OPEN_EXISTING,
+                        mode == B2_OPEN_READ_INSIDE ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL);
     int status = BLOSC2_OK;
     if (f->handle == INVALID_HANDLE_VALUE)
         status = fail_to_open(GetLastError(), path, mode);

@@ -16,7 +16,8 @@ static const uint64_t FIRST_GENERATION = (uint64_t)1 << 62; /* byte of generatio
 static BOOL lock_bytes(HANDLE handle, uint64_t first, uint64_t count, DWORD flags)
 {
     OVERLAPPED place = {.Offset = (DWORD)first, .OffsetHigh = (DWORD)(first >> 32)};
-    return LockFileEx(handle, flags | LOCKFILE_FAIL_IMMEDIATELY, 0, (DWORD)count, (DWORD)(count >> 32), &place);
+    return LockFileEx(handle, flags | LOCKFILE_FAIL_IMMEDIATELY, 0, (DWORD)count, (DWORD)(count >> 32),
+                      &place);
 }
 
 static void unlock_bytes(HANDLE handle, uint64_t first, uint64_t count)

@@ -159,8 +159,12 @@ int blosc2_schunk_flush(blosc2_schunk *schunk)
     int status = schunk->store->ops->flush(schunk->store);
     if (status < 0 || !schunk->store->ops->can_trim(schunk->store)) return status;
     b2_failure failure;
+    int32_t lock_timeout_ms = schunk->safety.lock_timeout_ms;
     b2_failure_save(&failure);
-    if (blosc2_schunk_begin(schunk) == BLOSC2_OK) { /* nobody else is at work there */
+    schunk->safety.lock_timeout_ms = 0; /* another time will do as well */
+    bool is_ours = !b2_schunk_is_stale(schunk) && blosc2_schunk_begin(schunk) == BLOSC2_OK;
+    schunk->safety.lock_timeout_ms = lock_timeout_ms;
+    if (is_ours) { /* nobody else is at work there */
         schunk->store->ops->trim(schunk->store);
         blosc2_schunk_rollback(schunk);
     }

@@ -16,8 +16,8 @@
 #include "threads/os.h"
 
 /*
- * The lock file: 8 bytes that are the format's, its counter, and behind what the format has, text that says who
- * has the lock. Others neither read that nor write there.
+ * The lock file: 8 bytes that are the format's, its counter, and behind what the format has, text that says
+ * who has the lock. Others neither read that nor write there.
  */
 enum { COUNTER_AT = 8, HOLDER_AT = 16, HOLDER_BYTES = 112 };
 static const char HOLDER_FORMAT[] = "caterva pid %lld since %lld host %s\n";
@@ -121,8 +121,6 @@ static char *lock_path(const blosc2_schunk *schunk)
 static uint64_t read_counter(const b2_io *io, b2_file *file)
 {
     uint64_t counter = 0; /* in host order: frame-format.md 9 */
-    int64_t size;
-    if (io->size(io->context, file, &size) < 0 || size < HOLDER_AT) return 0;
     if (io->read(io->context, file, &counter, sizeof counter, COUNTER_AT) < 0) return 0;
     return counter;
 }
@@ -173,7 +171,8 @@ static void describe_holder(const blosc2_schunk *schunk, const char *path, char 
     if (io->open(io->context, path, B2_OPEN_READ, &file) < 0) return;
     int status = io->read(io->context, file, text, HOLDER_BYTES, HOLDER_AT);
     io->close(io->context, file);
-    if (status < 0 || sscanf(text, "caterva pid %lld since %lld host %63s", &process, &since, host) < 2) return;
+    if (status < 0 || sscanf(text, "caterva pid %lld since %lld host %63s", &process, &since, host) < 2)
+        return;
     b2_io_host(here);
     bool is_here = strcmp(host, here) == 0;
     if (is_here && !b2_io_process_lives(process)) return; /* it left its name, and has not the lock */
@@ -191,8 +190,9 @@ static int fail_locked(const blosc2_schunk *schunk, const char *path)
     char holder[256];
     describe_holder(schunk, path, holder, sizeof holder);
     return blosc2_fail_io(BLOSC2_E_LOCKED, EAGAIN, schunk->path,
-                          "%s is locked by %s (lock_timeout %" PRId32 ".%03" PRId32 " s is over)", schunk->path,
-                          holder, schunk->safety.lock_timeout_ms / 1000, schunk->safety.lock_timeout_ms % 1000);
+                          "%s is locked by %s (lock_timeout %" PRId32 ".%03" PRId32 " s is over)",
+                          schunk->path, holder, schunk->safety.lock_timeout_ms / 1000,
+                          schunk->safety.lock_timeout_ms % 1000);
 }
 
 /* Try until it works, or time is over. */
@@ -204,6 +204,8 @@ static int wait_for_lock(const blosc2_schunk *schunk, const char *path, b2_file 
     for (;;) {
         int status = io->lock(io->context, path, file);
         if (status != BLOSC2_E_LOCKED) return status;
+        status = blosc2_check_interrupt();
+        if (status < 0) return status;
         int64_t left = limit - (b2_io_milliseconds() - start);
         if (left <= 0) return fail_locked(schunk, path);
         b2_io_sleep((int)b2_min_i64(milliseconds, left));
@@ -211,9 +213,18 @@ static int wait_for_lock(const blosc2_schunk *schunk, const char *path, b2_file 
     }
 }
 
+static bool holds_any(void)
+{
+    list_enter();
+    bool any = list;
+    list_leave();
+    return any;
+}
+
 static int check_own_locks(const blosc2_schunk *schunk, const char *path)
 {
     b2_identity identity;
+    if (!holds_any()) return BLOSC2_OK;
     if (schunk->io->identity(schunk->io->context, path, &identity) < 0) return BLOSC2_OK; /* nobody has it */
     if (!is_held_by_this_thread(&identity)) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_LOCKED, EDEADLK, schunk->path,
@@ -221,20 +232,40 @@ static int check_own_locks(const blosc2_schunk *schunk, const char *path)
                           schunk->path);
 }
 
-static int take_lock(blosc2_schunk *schunk, const char *path)
+/* Where there is no frame any more a lock file would be left alone: it goes, if it is `fresh`. */
+static int check_frame(const blosc2_schunk *schunk, const char *path, b2_file *fresh)
 {
     const b2_io *io = schunk->io;
     b2_path_kind kind;
     int status = io->kind(io->context, schunk->path, &kind);
-    if (status < 0) return status;
-    if (kind == B2_PATH_NONE) return b2_store_changed(schunk->path); /* a lock file would be left alone */
+    if (status < 0 || kind != B2_PATH_NONE) return status;
+    if (fresh) io->remove(io->context, path);
+    return b2_store_changed(schunk->path);
+}
+
+/* @param lock  Its file is set on success; to be unlocked on failure, too, if it is. */
+static int take_file(const blosc2_schunk *schunk, const char *path, b2_held_lock *lock)
+{
+    const b2_io *io = schunk->io;
+    int64_t size;
+    int status = check_own_locks(schunk, path);
+    if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
+    if (status == BLOSC2_E_IO && blosc2_last_os_error() == ENOENT) {
+        int gone = check_frame(schunk, path, NULL);
+        return gone < 0 ? gone : status;
+    }
+    if (status == BLOSC2_OK) status = io->size(io->context, lock->file, &size);
+    if (status == BLOSC2_OK && size == 0) status = check_frame(schunk, path, lock->file);
+    return status < 0 ? status : io->identity(io->context, path, &lock->identity);
+}
+
+static int take_lock(blosc2_schunk *schunk, const char *path)
+{
     b2_held_lock *lock = b2_calloc(sizeof *lock);
     if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
-    status = check_own_locks(schunk, path);
-    if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
-    if (status == BLOSC2_OK) status = io->identity(io->context, path, &lock->identity);
+    int status = take_file(schunk, path, lock);
     if (status < 0) {
-        io->unlock(io->context, lock->file);
+        schunk->io->unlock(schunk->io->context, lock->file);
         b2_free(lock);
         return status;
     }
@@ -253,7 +284,8 @@ void b2_locks_watch(blosc2_schunk *schunk)
     if (!locks(schunk)) return;
     const b2_io *io = schunk->io;
     if (!schunk->locks.held) schunk->locks.generation = find_generation(schunk);
-    /* A new one, and not the old one moved: a forked child may have that too, and still read what it tells. */
+    /* A new one, and not the old one moved: a forked child may have that too, and still read what it tells.
+     */
     b2_file *before = schunk->locks.snapshot;
     b2_failure failure;
     b2_failure_save(&failure); /* others then take it that somebody may read anything */
@@ -293,11 +325,19 @@ void b2_locks_leave(blosc2_schunk *schunk)
     b2_held_lock *lock = schunk->locks.held;
     if (!lock) return;
     schunk->locks.held = NULL;
-    if (lock->process == b2_process_id()) { /* else the lock is the parent's, from whom this child was forked */
+    if (lock->process == b2_process_id()) { /* or this is a child, and the lock its parent's */
         name_holder(schunk, lock->file, OWNER_NOBODY);
         list_remove(lock);
     }
     schunk->io->unlock(schunk->io->context, lock->file);
+    b2_free(lock);
+}
+
+void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk)
+{
+    b2_held_lock *lock = schunk->locks.held;
+    schunk->locks.held = NULL;
+    if (lock) schunk->io->unlock(schunk->io->context, lock->file); /* the list is forgotten by itself */
     b2_free(lock);
 }
 

@@ -3,8 +3,8 @@
  * (docs/format/frame-format.md 9) to himself; who has it open says which generation of it he reads.
  *
  * A *generation* is the lock file's counter, which grows by two with each change: before and after the header
- * is replaced. Where there is no lock file it is 0. A handle reads its generation before what it describes, so
- * that what it reads may be newer, never older. Design: docs/design/processes.md.
+ * is replaced. Where there is no lock file it is 0. A handle reads its generation before what it describes,
+ * so that what it reads may be newer, never older. Design: docs/design/processes.md.
  */
 #ifndef B2_SCHUNK_LOCKS_H
 #define B2_SCHUNK_LOCKS_H

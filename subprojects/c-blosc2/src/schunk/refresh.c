@@ -45,7 +45,7 @@ static int reload(blosc2_schunk *schunk)
     blosc2_workspace *workspace = fresh->workspace;
     status = check_kind(schunk, fresh);
     if (status == BLOSC2_OK) {
-        if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_store_sparse_inherit(fresh->store, schunk->store);
+        fresh->store->ops->inherit(fresh->store, schunk->store);
         exchange(schunk, fresh);
         fresh->path = path;
         fresh->workspace = workspace;
@@ -55,19 +55,26 @@ static int reload(blosc2_schunk *schunk)
     return status;
 }
 
-/*
- * BLOSC2_E_CHANGED if others have changed what is stored: they counted it, or the store sees it, or, as some
- * writers neither count nor lock, a file was written.
- */
+/* BLOSC2_E_CHANGED if others have counted a change, or have replaced header or index. */
+static int check_committed(const blosc2_schunk *schunk)
+{
+    return b2_locks_have_changed(schunk) ? BLOSC2_E_CHANGED : schunk->store->ops->check(schunk->store);
+}
+
+/* The same, or if a file was written at all: some writers do neither. */
 static int check_stored(const blosc2_schunk *schunk)
 {
-    if (b2_locks_have_changed(schunk)) return BLOSC2_E_CHANGED;
-    int status = schunk->store->ops->check(schunk->store);
+    int status = check_committed(schunk);
     if (status < 0 || schunk->home != BLOSC2_HOME_FILE) return status;
     b2_identity now;
     status = schunk->io->identity(schunk->io->context, schunk->path, &now);
     if (status == BLOSC2_OK && !b2_identity_same(&now, &schunk->seen)) status = BLOSC2_E_CHANGED;
     return status;
+}
+
+bool b2_schunk_is_stale(const blosc2_schunk *schunk)
+{
+    return is_on_disk(schunk) && schunk->committed && check_stored(schunk) < 0;
 }
 
 void b2_schunk_look(blosc2_schunk *schunk)
@@ -124,7 +131,7 @@ int blosc2_schunk_explain(const blosc2_schunk *schunk, int status)
     if (!may_be_others || !is_on_disk(schunk) || !schunk->committed || schunk->changing) return status;
     b2_failure failure;
     b2_failure_save(&failure);
-    if (check_stored(schunk) == BLOSC2_E_CHANGED) return b2_store_changed(schunk->path);
+    if (check_committed(schunk) == BLOSC2_E_CHANGED) return b2_store_changed(schunk->path);
     b2_failure_restore(&failure);
     return status;
 }

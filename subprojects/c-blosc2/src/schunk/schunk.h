@@ -16,11 +16,11 @@ struct blosc2_schunk {
     blosc2_cparams cparams;
     blosc2_safety safety;
     blosc2_recovery recovered;
-    blosc2_seal seal;    /* other than NONE: chunks that are put have a postscript */
-    bool verifies;       /* each stored chunk has one, and what is read is checked */
-    int64_t offset; /* of the frame in its file */
+    blosc2_seal seal; /* other than NONE: chunks that are put have a postscript */
+    bool verifies;    /* each stored chunk has one, and what is read is checked */
+    int64_t offset;   /* of the frame in its file */
     b2_locks locks;
-    b2_identity seen; /* of a file, as this handle has read or written it last */
+    b2_identity seen;         /* of a file, as this handle has read or written it last */
     blosc2_accept_fn *accept; /* blosc2_schunk_on_reload(); NULL: what has the same item size */
     void *accept_context;
     int32_t chunk_bytes; /* 0: sizes vary */
@@ -88,16 +88,19 @@ int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out);
 
 /**
  * Before a change, with the lock held: have what is committed now, by whomever.
- * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind, or the handle does not lock), and the failures
- * of b2_schunk_open_again().
+ * @return BLOSC2_OK, BLOSC2_E_CHANGED (gone, or of another kind, or the handle does not lock), and the
+ * failures of b2_schunk_open_again().
  */
 int b2_schunk_catch_up(blosc2_schunk *schunk);
 
 /**
- * Set `has_readers` of the store, with the lock held. Who has read a header or index has told of it before, so
- * that after they were replaced nobody is missed who reads the older ones.
+ * Set `has_readers` of the store, with the lock held. Who has read a header or index has told of it before,
+ * so that after they were replaced nobody is missed who reads the older ones.
  */
 void b2_schunk_look_for_readers(blosc2_schunk *schunk);
+
+/** True if others have written what is stored since this handle knows it, or it cannot be looked at. */
+bool b2_schunk_is_stale(const blosc2_schunk *schunk);
 
 /** Take note of how the file is now: before it is read, and when it was written. */
 void b2_schunk_look(blosc2_schunk *schunk);

@@ -42,6 +42,9 @@ typedef struct b2_store_ops {
     int (*commit)(b2_store *store, const b2_state *state, blosc2_workspace *workspace);
     /* Forget what was put since the last commit (each was dropped before). */
     void (*rollback)(b2_store *store);
+    /* The store takes the place of one that had an older state of the same: what that has written, or left to
+     * do, is not forgotten. */
+    void (*inherit)(b2_store *store, const b2_store *old);
     /* Bring what is committed to the medium, names too. */
     int (*flush)(b2_store *store);
     /* True if `trim` would do something. */
@@ -108,13 +111,10 @@ typedef struct b2_opened_directory {
 int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_store **out);
 
 /**
- * After a commit, with the lock held and nobody reading older commits: remove files that `index` does not name,
- * if there may be some.
+ * After a commit, with the lock held and nobody reading older commits: remove files that `index` does not
+ * name, if there may be some.
  */
 void b2_store_sparse_sweep(b2_store *store, const b2_index *index);
-
-/** Let a store that takes the place of `old` use no file numbers that `old` has used, and sweep what it left. */
-void b2_store_sparse_inherit(b2_store *store, const b2_store *old);
 
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);

@@ -49,7 +49,8 @@ static int frame_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 
 int b2_store_changed(const char *path)
 {
-    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path, "%s was changed by somebody else: refresh() or open it again", path);
+    return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path,
+                          "%s was changed by somebody else: refresh() or open it again", path);
 }
 
 /* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.
@@ -96,6 +97,15 @@ static void frame_rollback(b2_store *base)
     if (!store->poisoned) b2_frame_cut(store, store->space.end);
 }
 
+static void frame_inherit(b2_store *base, const b2_store *old)
+{
+    b2_frame_store *store = (b2_frame_store *)base;
+    const b2_frame_store *before = (const b2_frame_store *)old;
+    store->is_unsynced |= before->is_unsynced;
+    store->has_new_name |= before->has_new_name;
+    store->poisoned |= before->poisoned;
+}
+
 static int64_t frame_section_bytes(b2_store *base)
 {
     return ((const b2_frame_store *)base)->section_bytes;
@@ -130,6 +140,7 @@ static const b2_store_ops OPS = {
     .prepare = b2_frame_prepare,
     .commit = b2_frame_commit,
     .rollback = frame_rollback,
+    .inherit = frame_inherit,
     .flush = b2_frame_flush,
     .can_trim = b2_frame_can_trim,
     .trim = b2_frame_trim,
@@ -212,6 +223,7 @@ static void open_space(b2_frame_store *store, const b2_opened *opened)
     store->file_end = b2_max_i64(opened->file_bytes - store->header_bytes, frame_end);
     b2_space_init(&store->space, store->file_end);
     b2_space_bury(&store->space, frame_end, store->file_end - frame_end);
+    store->space.synced = -1; /* whoever wrote this need not have synced it */
     store->durability = opened->safety.durability;
     store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
     store->unknown_dead_bytes = (int64_t)(opened->flags >> B2_FINGERPRINT_DEAD_SHIFT) * B2_DEAD_UNIT;

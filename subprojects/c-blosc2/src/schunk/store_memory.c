@@ -61,6 +61,12 @@ static int memory_prepare(b2_store *store, const b2_index *index)
     return BLOSC2_OK;
 }
 
+static void memory_inherit(b2_store *store, const b2_store *old)
+{
+    (void)store;
+    (void)old;
+}
+
 static int memory_flush(b2_store *store)
 {
     (void)store;
@@ -120,6 +126,7 @@ int b2_store_memory_create(b2_store **out)
         .check = memory_check,
         .prepare = memory_prepare,
         .commit = memory_commit,
+        .inherit = memory_inherit,
         .flush = memory_flush,
         .can_trim = memory_can_trim,
         .trim = memory_trim,

@@ -2,8 +2,8 @@
  * A sparse frame: a directory with one file for each chunk (docs/format/frame-format.md 7).
  *
  * A changed chunk gets a new file; the index file, replaced by one rename, makes it current; then the old
- * files go, or, while somebody reads an older commit, are left for a later change to sweep away. A new directory is filled under a temporary name, and renamed. File names are made from checked
- * numbers alone.
+ * files go, or, while somebody reads an older commit, are left for a later change to sweep away. A new
+ * directory is filled under a temporary name, and renamed. File names are made from checked numbers alone.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,13 +26,12 @@ typedef struct sparse_store {
     char *path;
     char *directory; /* where the files are: the temporary name before the first commit, else `path` */
     bool is_new;
-    int64_t next;           /* number for the next chunk file */
-    int64_t committed_next; /* `next` at the last commit */
-    int64_t synced_next;    /* files from here on may not be on the medium */
-    bool is_unsynced;       /* nor may the index */
-    bool has_new_name;      /* nor the directory's name */
-    bool poisoned;          /* a sync failed */
-    bool has_left_overs;    /* or may have: files that no commit needs, or older ones alone */
+    int64_t next;        /* number for the next chunk file */
+    int64_t synced_next; /* files from here on may not be on the medium */
+    bool is_unsynced;    /* nor may the index */
+    bool has_new_name;   /* nor the directory's name */
+    bool poisoned;       /* a sync failed */
+    bool has_left_overs; /* or may have: files that no commit needs, or older ones alone */
     blosc2_durability durability;
     b2_identity identity; /* of the committed index file */
 } sparse_store;
@@ -142,11 +141,15 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
     return BLOSC2_OK;
 }
 
-/* Files that were put since the last commit have the numbers from `committed_next` on: no reader knows them. */
+/*
+ * No reader knows files that the open change has put. After a failed sync the index that names them may be
+ * there: they stay, for the next writer to sweep.
+ */
 static void sparse_drop(b2_store *base, int64_t location)
 {
     sparse_store *store = (sparse_store *)base;
-    if (base->has_readers && location < store->committed_next)
+    if (store->poisoned) return;
+    if (base->has_readers && !base->is_changing)
         store->has_left_overs = true;
     else
         remove_chunk(store, location);
@@ -223,9 +226,10 @@ static int sync_file(sparse_store *store, const char *path)
     return status < 0 ? poison(store, status) : status;
 }
 
-/* Files put since the last sync; some of them are gone. */
+/* Files put since the last sync, some of which are gone; their names, before an index can name them. */
 static int sync_chunks(sparse_store *store)
 {
+    if (store->synced_next == store->next) return BLOSC2_OK;
     for (int64_t number = store->synced_next; number < store->next; number++) {
         char *path = chunk_path(store, number);
         if (!path) return BLOSC2_E_MEMORY;
@@ -233,6 +237,8 @@ static int sync_chunks(sparse_store *store)
         b2_free(path);
         if (status < 0 && status != BLOSC2_E_NOT_FOUND) return status;
     }
+    int status = store->io->sync_directory(store->io->context, store->directory);
+    if (status < 0) return poison(store, status);
     store->synced_next = store->next;
     return BLOSC2_OK;
 }
@@ -316,6 +322,7 @@ static int sparse_prepare(b2_store *base, const b2_index *index)
 {
     const sparse_store *store = (const sparse_store *)base;
     (void)index;
+    base->is_changing = !store->poisoned;
     if (!store->poisoned) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
                           "%s: a sync failed, and what is on the medium is not known: open it again",
@@ -335,14 +342,14 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
     if (status == BLOSC2_OK && syncs) status = sync_names(store);
-    if (status == BLOSC2_OK) store->committed_next = store->next;
+    if (status == BLOSC2_OK) base->is_changing = false;
     return status;
 }
 
+/* Numbers are not used again: a file that could not be removed may have one. */
 static void sparse_rollback(b2_store *base)
 {
-    sparse_store *store = (sparse_store *)base;
-    store->next = store->committed_next;
+    base->is_changing = false;
 }
 
 static int64_t sparse_section_bytes(b2_store *store)
@@ -436,12 +443,16 @@ void b2_store_sparse_sweep(b2_store *base, const b2_index *index)
     b2_failure_restore(&failure);
 }
 
-void b2_store_sparse_inherit(b2_store *base, const b2_store *old)
+static void sparse_inherit(b2_store *base, const b2_store *old)
 {
     sparse_store *store = (sparse_store *)base;
     const sparse_store *before = (const sparse_store *)old;
     store->has_left_overs = before->has_left_overs;
-    if (store->next < before->next) store->next = store->committed_next = before->next;
+    store->is_unsynced = before->is_unsynced;
+    store->has_new_name = before->has_new_name;
+    store->poisoned = before->poisoned;
+    store->synced_next = b2_min_i64(store->synced_next, before->synced_next);
+    if (store->next < before->next) store->next = before->next;
 }
 
 static void sparse_free(b2_store *base)
@@ -465,6 +476,7 @@ static int make_store(const b2_io *io, const char *path, sparse_store **out)
         .prepare = sparse_prepare,
         .commit = sparse_commit,
         .rollback = sparse_rollback,
+        .inherit = sparse_inherit,
         .flush = sparse_flush,
         .can_trim = sparse_can_trim,
         .trim = sparse_trim,
@@ -510,7 +522,7 @@ int b2_store_sparse_open(const b2_io *io, const b2_opened_directory *opened, b2_
     int status = make_store(io, path, &store);
     if (status < 0) return status;
     memcpy(store->directory, path, strlen(path) + 1);
-    store->next = store->committed_next = store->synced_next = opened->highest + 1;
+    store->next = store->synced_next = opened->highest + 1;
     store->has_left_overs = true;
     store->identity = opened->identity;
     store->durability = opened->safety.durability;

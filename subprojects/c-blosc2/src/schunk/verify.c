@@ -12,6 +12,7 @@
 
 typedef struct verify_job {
     int64_t chunk;
+    int64_t expected; /* blocks */
     blosc2_view view;
     const uint8_t *postscript; /* behind the chunk; NULL: none */
     blosc2_workspace *workspace;
@@ -19,6 +20,14 @@ typedef struct verify_job {
     void *context;
     blosc2_verdict verdict;
 } verify_job;
+
+/* Blocks of a chunk that cannot be looked into. */
+static int64_t expected_blocks(const blosc2_schunk *schunk, int64_t chunk)
+{
+    if (schunk->chunk_bytes <= 0 || schunk->block_bytes <= 0) return 1;
+    int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
+    return nbytes / schunk->block_bytes + (nbytes % schunk->block_bytes != 0);
+}
 
 /* True if what lies behind the chunk is its own, as far as its header goes. */
 static bool has_own_postscript(const blosc2_view *view, const uint8_t *postscript)
@@ -35,27 +44,32 @@ static void condemn(verify_job *job, int32_t block, int64_t blocks)
     job->verdict.bad += blocks;
 }
 
+/* What no block shows: a start that leads to an equal block, and damage of the checksums themselves. */
+static int check_rest(const blosc2_view *view, const uint8_t *postscript)
+{
+    int status = b2_postscript_check_tables(view, postscript);
+    if (status == BLOSC2_OK && !b2_postscript_is_intact(postscript, (size_t)b2_postscript_bytes(view)))
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
+    return status;
+}
+
 /* A chunk that must have checksums. */
 static void compare(verify_job *job)
 {
     const blosc2_view *view = &job->view;
+    bool each = b2_postscript_count(view) > 1;
     int status = BLOSC2_OK;
-    if (!job->postscript)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
+    if (!job->postscript) status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
     if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
-    if (status == BLOSC2_OK &&
-        !b2_postscript_is_intact(job->postscript, (size_t)b2_postscript_bytes(view)))
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "the checksums behind the chunk are damaged themselves");
     if (status < 0) {
-        condemn(job, -1, view->block_count);
+        condemn(job, -1, job->expected);
         return;
     }
-    bool each = b2_postscript_count(view) > 1;
-    for (int32_t i = 0; i < view->block_count; i++) {
+    for (int32_t i = 0; i < view->block_count && (each || i == 0); i++) {
         if (b2_postscript_check_block(view, job->postscript, i) < 0)
             condemn(job, each ? i : -1, each ? 1 : view->block_count);
-        if (!each) break;
     }
+    if (!job->verdict.bad && check_rest(view, job->postscript) < 0) condemn(job, -1, view->block_count);
     job->verdict.verified = view->block_count - job->verdict.bad;
 }
 
@@ -95,29 +109,21 @@ static int check_stored(const blosc2_schunk *schunk, verify_job *job)
     return decode(job);
 }
 
-/* Blocks of a chunk that cannot be looked into. */
-static int64_t expected_blocks(const blosc2_schunk *schunk, int64_t chunk)
-{
-    if (schunk->chunk_bytes <= 0 || schunk->block_bytes <= 0) return 1;
-    int32_t nbytes = b2_schunk_fixed_nbytes(schunk, chunk);
-    return nbytes / schunk->block_bytes + (nbytes % schunk->block_bytes != 0);
-}
-
 static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
 {
-    int status =
-        b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
+    job->expected = expected_blocks(schunk, job->chunk);
+    int status = b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
     if (status == BLOSC2_E_CORRUPT) {
         job->view = (blosc2_view){0};
-        condemn(job, -1, expected_blocks(schunk, job->chunk));
+        condemn(job, -1, job->expected);
         status = BLOSC2_OK;
     } else if (status == BLOSC2_E_UNSUPPORTED) {
-        job->verdict.unverified = expected_blocks(schunk, job->chunk);
+        job->verdict.unverified = job->expected;
         status = BLOSC2_OK;
     } else if (status == BLOSC2_OK) {
         status = check_stored(schunk, job);
     }
-    if (status == BLOSC2_OK && job->verdict.bad && schunk->store->ops->check(schunk->store) < 0)
+    if (job->verdict.bad && blosc2_schunk_explain(schunk, BLOSC2_E_CORRUPT) == BLOSC2_E_CHANGED)
         return BLOSC2_E_CHANGED;
     return status < 0 ? blosc2_schunk_fail_within(schunk, job->chunk, status) : BLOSC2_OK;
 }

@@ -18,6 +18,17 @@ static inline void store(uint8_t *p, vec x)
     _mm512_storeu_si512(p, x);
 }
 
+/** Past the caches; `p` is a multiple of the vector's size. */
+static inline void stream(uint8_t *p, vec x)
+{
+    _mm512_stream_si512((__m512i *)(void *)p, x);
+}
+
+static void end_streaming(void)
+{
+    _mm_sfence();
+}
+
 static inline __m128i load_lane(const uint8_t *p)
 {
     return _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -165,6 +176,9 @@ const b2_kernels b2_kernels_avx512 = {
     .unshuffle = unshuffle,
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
+    .join_planes = join_planes,
+    .stream_lines = copy_lines,
+    .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,
     .undo_bytedelta_row = undo_bytedelta_row,

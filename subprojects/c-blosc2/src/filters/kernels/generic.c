@@ -281,6 +281,18 @@ static void undo_bytedelta_row(const uint8_t *in, uint8_t *out, size_t row_bytes
     for (size_t i = 0; i < row_bytes; i++) out[i] = sum = (uint8_t)(sum + in[i]);
 }
 
+static void copy_lines(const uint8_t *in, uint8_t *out, size_t bytes)
+{
+    memcpy(out, in, bytes);
+}
+
+static void end_streaming(void) {}
+
+static void join_planes(const b2_plane_rows *rows)
+{
+    join_rows_of_items(rows);
+}
+
 const b2_kernels b2_kernels_generic = {
     .name = "generic",
     .needs = 0,
@@ -288,6 +300,9 @@ const b2_kernels b2_kernels_generic = {
     .unshuffle = unshuffle,
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
+    .join_planes = join_planes,
+    .stream_lines = copy_lines,
+    .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,
     .undo_bytedelta_row = undo_bytedelta_row,

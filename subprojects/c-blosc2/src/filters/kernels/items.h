@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "filters/kernels.h"
+
 /** How many of `items` items bitshuffle moves: whole groups of 8 (filters.md 2). */
 static inline size_t whole_groups(size_t items)
 {
@@ -37,6 +39,24 @@ static inline void unshuffle_items(const uint8_t *in, uint8_t *out, size_t start
 {
     for (size_t i = start; i < items; i++) {
         for (size_t j = 0; j < width; j++) out[i * width + j] = in[j * items + i];
+    }
+}
+
+/** Unshuffle `count` items from `first` on of planes that lie apart. */
+static inline void join_items(const uint8_t *const *planes, size_t first, size_t count, uint8_t *out,
+                              size_t width)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < width; j++) out[i * width + j] = planes[j][first + i];
+    }
+}
+
+/** b2_kernels.join_planes. */
+static inline void join_rows_of_items(const b2_plane_rows *rows)
+{
+    for (size_t r = 0; r < rows->rows; r++) {
+        join_items(rows->planes, rows->first + r * rows->row_step, rows->count,
+                   rows->out + (ptrdiff_t)r * rows->out_step, rows->width);
     }
 }
 

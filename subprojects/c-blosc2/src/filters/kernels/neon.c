@@ -18,6 +18,14 @@ static inline void store(uint8_t *p, vec x)
     vst1q_u8(p, x);
 }
 
+/** Compilers have no common way to store past the caches here. */
+static inline void stream(uint8_t *p, vec x)
+{
+    store(p, x);
+}
+
+static void end_streaming(void) {}
+
 static inline vec load_lanes(const uint8_t *p, size_t step)
 {
     (void)step; /* one lane */
@@ -129,6 +137,9 @@ const b2_kernels b2_kernels_neon = {
     .unshuffle = unshuffle,
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
+    .join_planes = join_planes,
+    .stream_lines = copy_lines,
+    .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,
     .undo_bytedelta_row = undo_bytedelta_row,

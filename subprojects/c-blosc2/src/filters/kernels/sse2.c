@@ -18,6 +18,17 @@ static inline void store(uint8_t *p, vec x)
     _mm_storeu_si128((__m128i *)(void *)p, x);
 }
 
+/** Past the caches; `p` is a multiple of the vector's size. */
+static inline void stream(uint8_t *p, vec x)
+{
+    _mm_stream_si128((__m128i *)(void *)p, x);
+}
+
+static void end_streaming(void)
+{
+    _mm_sfence();
+}
+
 static inline vec load_lanes(const uint8_t *p, size_t step)
 {
     (void)step; /* one lane */
@@ -131,6 +142,9 @@ const b2_kernels b2_kernels_sse2 = {
     .unshuffle = unshuffle,
     .bitshuffle = bitshuffle,
     .bitunshuffle = bitunshuffle,
+    .join_planes = join_planes,
+    .stream_lines = copy_lines,
+    .end_streaming = end_streaming,
     .xor_bytes = xor_bytes,
     .bytedelta_row = bytedelta_row,
     .undo_bytedelta_row = undo_bytedelta_row,

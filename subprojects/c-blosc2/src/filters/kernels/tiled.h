@@ -1,6 +1,6 @@
 /**
  * The kernels, by the tiles of filters/kernels/tiles.h: for the file of an instruction set, which includes
- * this after its operations and puts the seven functions into its table. Layouts: docs/format/filters.md.
+ * this after its operations and puts its functions into its table. Layouts: docs/format/filters.md.
  */
 #ifndef B2_FILTERS_KERNELS_TILED_H
 #define B2_FILTERS_KERNELS_TILED_H
@@ -252,6 +252,91 @@ static void unshuffle(const uint8_t *in, uint8_t *out, size_t bytes, size_t widt
         WITH_WIDTH(unshuffle_tiles, in, out, items, width);
     }
     copy_rest(in, out, items * width, bytes);
+}
+
+/* ------------------------------------------------------------------ rows of planes that lie apart */
+
+enum { FEW = 4 }; /* items that are put together faster one by one than by a tile */
+
+ALWAYS_INLINE void planes_to_tile(const uint8_t *const *planes, size_t at, uint8_t *out, int width)
+{
+    vec x[8];
+    UNROLL
+    for (int r = 0; r < width; r++) x[r] = load(planes[r] + at);
+    turn_over(x, width, 1);
+    UNROLL
+    for (int q = 0; q < width; q += 2) store_lane_pairs(out + LANE * q, LANE * (size_t)width, x[q], x[q + 1]);
+}
+
+/** Copy whole lines past the caches, in order. */
+ALWAYS_INLINE void stream_lines(const uint8_t *in, uint8_t *out, size_t bytes)
+{
+    UNROLL
+    for (size_t k = 0; k < bytes; k += TILE) stream(out + k, load(in + k));
+}
+
+/** Fewer items than a tile: one that holds them, and lies in the planes, is put together beside. */
+ALWAYS_INLINE void join_part(const uint8_t *const *planes, const b2_plane_rows *rows, size_t at, uint8_t *out,
+                             int width, int streaming)
+{
+    uint8_t tile[TILE * 8];
+    size_t start = min(at, rows->items - TILE), bytes = rows->count * (size_t)width;
+    planes_to_tile(planes, start, tile, width);
+    const uint8_t *from = tile + (at - start) * (size_t)width;
+    if (streaming)
+        stream_lines(from, out, bytes);
+    else
+        memcpy(out, from, bytes);
+}
+
+ALWAYS_INLINE void join_row(const uint8_t *const *planes, const b2_plane_rows *rows, size_t at, uint8_t *out,
+                            int width, int streaming)
+{
+    uint8_t tile[TILE * 8];
+    size_t count = rows->count;
+    if (count < FEW) {
+        join_items(planes, at, count, out, (size_t)width);
+    } else if (count < TILE) {
+        join_part(planes, rows, at, out, width, streaming);
+    } else {
+        for (size_t i = 0; i < count; i += TILE) {
+            i = min(i, count - TILE);
+            uint8_t *to = out + i * (size_t)width;
+            planes_to_tile(planes, at + i, streaming ? tile : to, width);
+            if (streaming) stream_lines(tile, to, TILE * (size_t)width);
+        }
+    }
+}
+
+/** Rows of `width`, a constant, in planes of at least a tile. */
+ALWAYS_INLINE void join_rows(const b2_plane_rows *rows, int width)
+{
+    const uint8_t *planes[8]; /* in registers: what is written could be where the caller's are */
+    size_t lines = (size_t)(uintptr_t)rows->out | (size_t)rows->out_step | rows->count * (size_t)width;
+    int streaming = rows->streaming && lines % LINE == 0;
+    for (int r = 0; r < width; r++) planes[r] = rows->planes[r];
+    for (size_t n = 0; n < rows->rows; n++) {
+        uint8_t *out = rows->out + (ptrdiff_t)n * rows->out_step;
+        join_row(planes, rows, rows->first + n * rows->row_step, out, width, streaming);
+    }
+}
+
+static void join_planes(const b2_plane_rows *rows)
+{
+    if (rows->items < TILE) {
+        join_rows_of_items(rows);
+    } else if (rows->width == 2) {
+        join_rows(rows, 2);
+    } else if (rows->width == 4) {
+        join_rows(rows, 4);
+    } else {
+        join_rows(rows, 8);
+    }
+}
+
+static void copy_lines(const uint8_t *in, uint8_t *out, size_t bytes)
+{
+    for (size_t k = 0; k < bytes; k += LINE) stream_lines(in + k, out + k, LINE);
 }
 
 /* ------------------------------------------------------------------ bitshuffle */

@@ -4,6 +4,7 @@
  * includes this, `vec`, LANES and the operations
  *
  *     load, store               a vector at any address
+ *     stream                    a vector past the caches, at a multiple of its size
  *     load_lanes                its lanes from places `step` apart
  *     store_lane                one of them
  *     store_lane_pairs          all of two vectors', `step` apart: each lane and then the other vector's
