@@ -328,7 +328,10 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     bool syncs = store->durability == BLOSC2_DURABILITY_FSYNC;
     b2_image image = {0};
     int status = b2_image_build(&image, state, workspace);
+    bool has_new_files = store->synced_next < store->next;
     if (status == BLOSC2_OK && syncs) status = sync_chunks(store);
+    if (status == BLOSC2_OK && syncs && has_new_files)
+        status = sync_names(store); /* before they are mentioned */
     if (status == BLOSC2_OK) status = replace_index(store, state, &image);
     b2_image_free(&image);
     store->is_unsynced = true;
