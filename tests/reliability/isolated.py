@@ -25,9 +25,11 @@ MEMORY = 3 << 30  # more than what any case has a right to; for the data of the 
 
 def environment() -> dict[str, str]:
     """Return the environment of a process that imports this package."""
-    # An editable install would look for changes whenever it is imported.
-    own = {"MESONPY_EDITABLE_SKIP": str(TESTS.parent / "build/editable")}
-    own |= {"PYTHONPATH": str(TESTS), "BLOSC_NTHREADS": "1", "HDF5_USE_FILE_LOCKING": "TRUE"}
+    own = {
+        "PYTHONPATH": os.environ.get("PYTHONPATH", str(TESTS)),
+        "BLOSC_NTHREADS": "1",
+        "HDF5_USE_FILE_LOCKING": "TRUE",
+    }
     if preload := os.environ.get("RELIABILITY_PRELOAD"):
         own["LD_PRELOAD"] = preload
     return os.environ | own
@@ -49,7 +51,7 @@ def run_cases(
             if ended == 0 and done.read_bytes().count(b"\n") == count:
                 break
             if ended not in ("hang", 0) and number == done.read_bytes().count(b"\n") and "Traceback" in text:
-                raise RuntimeError(f"{function} {arguments} cannot run:\n{text[-3000:]}")
+                raise RuntimeError(f"{function} {arguments} cannot run:\n{text[-600:]}")
             with done.open("a") as verdicts:
                 verdicts.write("hang\n" if ended == "hang" else "crash\n")
         return Counter(done.read_text().split("\n")[:-1])

@@ -105,6 +105,8 @@ def other_machines(effort: Effort) -> Result:
 
 def golden(effort: Effort) -> Result:
     """Our files read by python-blosc2, and its by us: the tests of that, and crash states (G5)."""
+    if effort.skips_builds:
+        return unavailable("not with --quick: they are tests, and G5 reads crash states")
     tests = [
         name
         for name in ("test_golden.py", "test_interop.py", "test_foreign_writes.py")
