@@ -145,7 +145,7 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
 static void sparse_drop(b2_store *base, int64_t location)
 {
     sparse_store *store = (sparse_store *)base;
-    if (base->has_readers && !base->is_changing)
+    if (store->poisoned || (base->has_readers && !base->is_changing))
         store->has_left_overs = true;
     else
         remove_chunk(store, location);
@@ -337,7 +337,10 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     store->is_unsynced = true;
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
-    if (status == BLOSC2_OK && syncs) status = sync_names(store);
+    if (status == BLOSC2_OK && syncs) {
+        status = sync_names(store);
+        if (status < 0) store->poisoned = true; /* the index is there, and must keep its files */
+    }
     if (status == BLOSC2_OK) base->is_changing = false;
     return status;
 }
