@@ -57,6 +57,16 @@ use_venv() {
     python -m pip install -q "${requirements[@]}"
 }
 
+# fast_temporary: files of tests go to memory where there is room. They are synced often, and each sync waits for a disk.
+fast_temporary() {
+    local memory=/dev/shm
+    if [ -n "${TMPDIR:-}" ] || ! [ -w "$memory" ]; then return 0; fi
+    [ "$(df --output=avail -k "$memory" | tail -n 1)" -gt 8000000 ] || return 0
+    TMPDIR=$(mktemp -d "$memory/caterva-XXXXXX")
+    export TMPDIR
+    trap 'rm -rf "$TMPDIR"' EXIT
+}
+
 # Meson cannot reconfigure a build whose option choices have changed since: begin anew.
 drop_if_options_changed() {
     local directory=$1

@@ -19,8 +19,10 @@ typedef struct model {
         int born; /* by the open change */
     } live[EXTENTS];
     int count;
-    int64_t died[BYTES]; /* commit that made the byte dead; -1: it is not */
-    int64_t commits, synced;
+    int64_t died[BYTES];  /* commit that made the byte dead; -1: it is not */
+    int64_t wiped[BYTES]; /* number of syncs when it was wiped; -1: it is not */
+    int64_t commits, synced, syncs;
+    int wipes; /* 0: each commit is synced before its header, and nothing need be wiped */
 } model;
 
 static uint32_t seed = 1;
@@ -36,8 +38,9 @@ static void check_unused(const model *m, int64_t start, int64_t bytes)
     CHECK(start >= 0 && start + bytes <= BYTES);
     for (int64_t i = start; i < start + bytes; i++) {
         CHECK(!m->committed[i] && !m->open[i]);
-        /* dead for a commit, and that on the medium */
-        if (m->died[i] >= 0) CHECK(m->died[i] < m->commits && m->died[i] <= m->synced);
+        if (m->died[i] < 0) continue;
+        CHECK(m->died[i] < m->commits && m->died[i] <= m->synced); /* for a commit, and that on the medium */
+        if (m->wipes) CHECK(m->wiped[i] >= 0 && m->wiped[i] < m->syncs);
     }
 }
 
@@ -62,25 +65,56 @@ static void forget(model *m, int at)
     m->live[at] = m->live[--m->count];
 }
 
+static void make_dead(model *m, int64_t start, int64_t bytes)
+{
+    for (int64_t at = start; at < start + bytes; at++) {
+        m->died[at] = m->commits;
+        m->wiped[at] = -1;
+    }
+}
+
+static void settle(model *m)
+{
+    if (!m->wipes) {
+        b2_space_settle_unwiped(&m->space);
+        return;
+    }
+    int64_t ripe = random_below(3) ? b2_space_ripe(&m->space) : 0;
+    for (int64_t i = 0; i < ripe; i++)
+        for (int64_t at = m->space.dead.items[i].start; at < m->space.dead.items[i].stop; at++)
+            m->wiped[at] = m->syncs;
+    b2_space_wiped(&m->space, ripe);
+    if (random_below(2)) {
+        b2_space_synced(&m->space);
+        m->synced = m->commits;
+        m->syncs++;
+    }
+    b2_space_settle(&m->space);
+}
+
 /* One change: some extents taken, some of these given back, some committed ones dropped; then an end. */
 static void change(model *m)
 {
     int dropped[EXTENTS], drops = 0;
-    b2_space_settle(&m->space);
+    settle(m);
     m->space.frozen = random_below(10) == 0;
     for (int i = random_below(6); i >= 0; i--) take(m);
     for (int i = m->count - 1; i >= 0; i--) {
         if (!m->live[i].born || random_below(5)) continue;
         b2_space_give_back(&m->space, m->live[i].start, m->live[i].bytes);
-        memset(m->open + m->live[i].start, 0, (size_t)m->live[i].bytes);
+        memset(m->open + m->live[i].start, 2,
+               (size_t)m->live[i].bytes); /* written, and dead with the commit */
         forget(m, i);
     }
     for (int i = 0; i < m->count; i++)
         if (!m->live[i].born && random_below(4) == 0) dropped[drops++] = i;
     if (random_below(4) == 0) {
+        int64_t end = m->space.committed_end; /* behind it all is cut off */
         b2_space_rollback(&m->space);
         for (int i = m->count - 1; i >= 0; i--)
             if (m->live[i].born) forget(m, i);
+        for (int64_t at = 0; at < end; at++)
+            if (m->open[at]) make_dead(m, at, 1);
         memset(m->open, 0, sizeof m->open);
         return;
     }
@@ -92,18 +126,21 @@ static void change(model *m)
             m->died[at] = -1;
         m->live[i].born = 0;
     }
+    for (int64_t at = 0; at < BYTES; at++)
+        if (m->open[at] == 2) make_dead(m, at, 1);
     memset(m->open, 0, sizeof m->open);
     while (drops > 0) {
         int i = dropped[--drops];
-        b2_space_bury(&m->space, m->live[i].start, m->live[i].bytes);
-        memset(m->committed + m->live[i].start, 0, (size_t)m->live[i].bytes);
-        for (int64_t at = m->live[i].start; at < m->live[i].start + m->live[i].bytes; at++)
-            m->died[at] = m->commits;
+        int64_t start = m->live[i].start, bytes = m->live[i].bytes;
+        b2_space_bury(&m->space, (b2_extent){.start = start, .stop = start + bytes});
+        memset(m->committed + start, 0, (size_t)bytes);
+        make_dead(m, start, bytes);
         forget(m, i);
     }
     if (random_below(3) == 0) {
         b2_space_synced(&m->space);
         m->synced = m->commits;
+        m->syncs++;
     }
 }
 
@@ -121,6 +158,7 @@ static void every_change_gets_unused_bytes(void)
     for (int round = 0; round < 300; round++) {
         model m = {0};
         memset(m.died, -1, sizeof m.died);
+        m.wipes = round % 2;
         b2_space_init(&m.space, 0);
         for (int i = 0; i < 60; i++) {
             change(&m);
@@ -137,15 +175,15 @@ static void space_does_not_grow_with_updates(void)
     int64_t place = 0, old = -1;
     b2_space_init(&space, 100);
     for (int i = 0; i < 1000; i++) {
-        b2_space_settle(&space);
+        b2_space_settle_unwiped(&space);
         CHECK_OK(b2_space_take(&space, 50, &place));
         b2_space_commit(&space);
-        if (old >= 0) b2_space_bury(&space, old, 50);
+        if (old >= 0) b2_space_bury(&space, (b2_extent){.start = old, .stop = old + 50});
         b2_space_synced(&space);
         old = place;
     }
     CHECK(space.end <= 100 + 3 * 50);
-    CHECK(!b2_space_waits_for_sync(&space));
+    CHECK(b2_space_ripe(&space) == b2_space_ripe_after_sync(&space));
     b2_space_free(&space);
 }
 
@@ -155,13 +193,13 @@ static void without_syncs_nothing_is_used_again(void)
     int64_t place = 0;
     b2_space_init(&space, 0);
     for (int i = 0; i < 10; i++) {
-        b2_space_settle(&space);
+        b2_space_settle_unwiped(&space);
         CHECK_OK(b2_space_take(&space, 10, &place));
         CHECK(place == 10 * i);
         b2_space_commit(&space);
-        b2_space_bury(&space, place, 10);
+        b2_space_bury(&space, (b2_extent){.start = place, .stop = place + 10});
     }
-    CHECK(space.dead_bytes == 100 && b2_space_waits_for_sync(&space));
+    CHECK(space.dead_bytes == 100 && b2_space_ripe(&space) == 0 && b2_space_ripe_after_sync(&space) == 9);
     b2_space_claim(&space, 35, 30);
     CHECK(space.dead_bytes == 70);
     b2_space_free(&space);
@@ -175,11 +213,11 @@ static void short_memory_loses_space_and_nothing_else(void)
         b2_space_init(&space, 0);
         b2_memory_fail_after(n);
         for (int i = 0; i < 6; i++) {
-            b2_space_settle(&space);
+            b2_space_settle_unwiped(&space);
             int status = b2_space_take(&space, 10, &start);
             CHECK(status == BLOSC2_OK || status == BLOSC2_E_MEMORY);
             b2_space_commit(&space);
-            if (status == BLOSC2_OK) b2_space_bury(&space, start, 10);
+            if (status == BLOSC2_OK) b2_space_bury(&space, (b2_extent){.start = start, .stop = start + 10});
             b2_space_synced(&space);
         }
         b2_memory_fail_after(-1);

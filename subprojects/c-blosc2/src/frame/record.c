@@ -42,12 +42,12 @@ bool b2_record_foot_fits(b2_record_kind kind, const uint8_t *foot, int32_t heade
     return b2_load_le32(foot) == b2_record_bytes(kind, header_bytes);
 }
 
-/* The new header was written from its start on, and not to its end. */
+/* A part of the new header was written, wherever it lies: sectors reach the medium in any order. */
 static bool is_torn(const uint8_t *found, const uint8_t *old, const uint8_t *header, int32_t header_bytes)
 {
     int32_t at = 0;
-    while (at < header_bytes && found[at] == header[at]) at++;
-    return memcmp(found + at, old + at, (size_t)(header_bytes - at)) == 0;
+    while (at < header_bytes && (found[at] == header[at] || found[at] == old[at])) at++;
+    return at == header_bytes;
 }
 
 bool b2_record_parse(b2_record_kind kind, const uint8_t *bytes, const uint8_t *found, int32_t header_bytes,

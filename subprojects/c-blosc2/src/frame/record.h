@@ -3,7 +3,7 @@
  * I/O. Byte layout: docs/design/durability.md, "Header records".
  *
  * A *redo record* is the file's end while a header is being replaced: it has the old one and the new one, so
- * that a header of which only the first bytes were replaced can be completed. A *checkpoint* lies right
+ * that a header of which only some bytes were replaced can be completed. A *checkpoint* lies right
  * behind the header, and has the header of the last state that is known to be on the medium.
  */
 #ifndef B2_FRAME_RECORD_H
@@ -35,8 +35,8 @@ bool b2_record_foot_fits(b2_record_kind kind, const uint8_t *foot, int32_t heade
  *
  * @param found   The header as it is in the file, header_bytes bytes.
  * @param header  Set to the header that should be there; points into `bytes`.
- * @return False if the record is not whole; or, of a redo record, if `found` is not the first bytes of the
- *         new header followed by the rest of the old one.
+ * @return False if the record is not whole; or, of a redo record, if a byte of `found` is neither the old
+ *         header's nor the new one's.
  */
 bool b2_record_parse(b2_record_kind kind, const uint8_t *bytes, const uint8_t *found, int32_t header_bytes,
                      const uint8_t **header);

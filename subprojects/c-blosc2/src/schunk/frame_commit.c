@@ -194,7 +194,9 @@ static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *ima
     int64_t old_tail = store->frame_bytes - store->header_bytes - store->section_bytes;
     bool was_new = b2_frame_is_new(store);
     b2_space_commit(&store->space);
-    if (!was_new) b2_space_bury(&store->space, store->section_bytes, old_tail);
+    if (!was_new)
+        b2_space_bury(&store->space,
+                      (b2_extent){.start = store->section_bytes, .stop = store->section_bytes + old_tail});
     memcpy(store->fingerprint, fingerprint, sizeof fingerprint);
     store->frame_bytes = frame_bytes;
     store->section_bytes = location;

@@ -14,7 +14,7 @@
 #include "schunk/frame_store.h"
 
 /* Dead bytes are left alone up to here, and up to a part of the section. */
-enum { DEAD_BYTES_FREE = 1 << 20, DEAD_PART = 4 };
+enum { DEAD_BYTES_FREE = 1 << 20, DEAD_PART = 4, WIPE_BYTES = 1 << 16 };
 
 int64_t b2_frame_extent_bytes(const b2_frame_store *store, int64_t location)
 {
@@ -39,7 +39,7 @@ void b2_frame_drop(b2_store *base, int64_t location)
     if (base->is_changing)
         b2_space_give_back(&store->space, location, bytes);
     else
-        b2_space_bury(&store->space, location, bytes);
+        b2_space_bury(&store->space, (b2_extent){.start = location, .stop = location + bytes});
 }
 
 static int compare_starts(const void *a, const void *b)
@@ -65,6 +65,13 @@ static bool find_live(const b2_frame_store *store, const b2_index *index, b2_ext
     return true;
 }
 
+static void bury_gap(b2_frame_store *store, int64_t start, int64_t stop)
+{
+    if (stop <= start) return;
+    b2_space_claim(&store->space, start, stop - start); /* once, not twice */
+    b2_space_bury(&store->space, (b2_extent){.start = start, .stop = stop, .is_mixed = true});
+}
+
 /* What no chunk uses, of a frame that was written by others, or earlier: dead from now on. */
 static void scan(b2_frame_store *store, const b2_index *index)
 {
@@ -77,12 +84,10 @@ static void scan(b2_frame_store *store, const b2_index *index)
     if (find_live(store, index->entries ? index : &none, live, &count)) {
         int64_t at = store->has_checkpoint ? b2_frame_checkpoint_bytes(store->header_bytes) : 0;
         for (int64_t i = 0; i < count; i++) {
-            b2_space_claim(&store->space, at, b2_max_i64(live[i].start - at, 0)); /* once, not twice */
-            b2_space_bury(&store->space, at, live[i].start - at);
+            bury_gap(store, at, live[i].start);
             at = live[i].stop;
         }
-        b2_space_claim(&store->space, at, b2_max_i64(store->section_bytes - at, 0));
-        b2_space_bury(&store->space, at, store->section_bytes - at);
+        bury_gap(store, at, store->section_bytes);
     } else {
         store->reuses = false;
     }
@@ -111,6 +116,46 @@ static int repair_header(b2_frame_store *store)
     return status;
 }
 
+/* What begins there does not look like a chunk, or an index, any more. */
+static int wipe(b2_frame_store *store, const b2_extent *extent)
+{
+    static const uint8_t zeros[WIPE_BYTES];
+    int64_t stop =
+        extent->is_mixed ? extent->stop : b2_min_i64(extent->start + B2_HEADER_BLOSC1, extent->stop);
+    int status = BLOSC2_OK;
+    for (int64_t at = extent->start; at < stop && status == BLOSC2_OK; at += WIPE_BYTES)
+        status = b2_frame_write(store, zeros, b2_min_i64(WIPE_BYTES, stop - at), at);
+    return status;
+}
+
+static int wipe_ripe(b2_frame_store *store)
+{
+    b2_space *space = &store->space;
+    int64_t count = b2_space_ripe(space);
+    int status = BLOSC2_OK;
+    for (int64_t i = 0; i < count && status == BLOSC2_OK; i++) status = wipe(store, &space->dead.items[i]);
+    if (status == BLOSC2_OK) b2_space_wiped(space, count);
+    return status;
+}
+
+/* Make dead space free, if that costs nothing, or there is enough of it. */
+static int reclaim(b2_frame_store *store, const b2_index *index)
+{
+    b2_space *space = &store->space;
+    int64_t enough = b2_max_i64(DEAD_BYTES_FREE, store->section_bytes / DEAD_PART);
+    if (!store->is_scanned && space->dead_bytes + store->unknown_dead_bytes > enough) scan(store, index);
+    if (store->durability == BLOSC2_DURABILITY_FSYNC) {
+        b2_space_settle_unwiped(space);
+        return BLOSC2_OK;
+    }
+    if (space->dead_bytes <= enough || b2_space_ripe_after_sync(space) == 0) return BLOSC2_OK;
+    int status = b2_frame_sync(store);
+    if (status == BLOSC2_OK) status = wipe_ripe(store);
+    if (status == BLOSC2_OK) status = b2_frame_sync(store);
+    if (status == BLOSC2_OK) b2_space_settle(space);
+    return status;
+}
+
 int b2_frame_prepare(b2_store *base, const b2_index *index)
 {
     b2_frame_store *store = (b2_frame_store *)base;
@@ -125,12 +170,10 @@ int b2_frame_prepare(b2_store *base, const b2_index *index)
     int status = repair_header(store);
     if (status < 0) base->is_changing = false;
     if (status < 0 || store->space.frozen) return status;
-    b2_space *space = &store->space;
-    int64_t enough = b2_max_i64(DEAD_BYTES_FREE, store->section_bytes / DEAD_PART);
-    if (!store->is_scanned && space->dead_bytes + store->unknown_dead_bytes > enough) scan(store, index);
-    if (space->dead_bytes > enough && b2_space_waits_for_sync(space)) status = b2_frame_sync(store);
-    if (status == BLOSC2_OK) b2_space_settle(space);
-    if (status == BLOSC2_OK) reserve_checkpoint(store);
-    if (status < 0) base->is_changing = false;
+    status = reclaim(store, index);
+    if (status == BLOSC2_OK)
+        reserve_checkpoint(store);
+    else
+        base->is_changing = false;
     return status;
 }

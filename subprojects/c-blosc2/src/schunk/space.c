@@ -18,6 +18,7 @@ void b2_space_free(b2_space *space)
     b2_free(space->taken.items);
     b2_free(space->spare.items);
     b2_free(space->dead.items);
+    b2_free(space->wiped.items);
     *space = (b2_space){0};
 }
 
@@ -34,11 +35,11 @@ static bool reserve(b2_extents *list, int64_t count)
     return true;
 }
 
-/* Needs room. An extent that goes on where the last one ends, and died with it, makes that longer. */
-static void push(b2_extents *list, b2_extent extent)
+/* Needs room. An extent that goes on where the last one ends makes that longer. */
+static void join(b2_extents *list, b2_extent extent)
 {
     b2_extent *last = list->count ? &list->items[list->count - 1] : NULL;
-    if (last && last->stop == extent.start && last->died == extent.died)
+    if (last && last->stop == extent.start)
         last->stop = extent.stop;
     else
         list->items[list->count++] = extent;
@@ -71,8 +72,7 @@ static void merge_into_free(b2_space *space, b2_extent *more, int64_t count)
     list->count = 0;
     for (int64_t i = 0; i < total; i++) {
         b2_extent extent = list->items[i];
-        extent.died = 0;
-        if (extent.start < extent.stop) push(list, extent); /* writes at or before `i` */
+        if (extent.start < extent.stop) join(list, extent); /* writes at or before `i` */
     }
     b2_extent *last;
     while (list->count && (last = &list->items[list->count - 1])->stop >= space->end) {
@@ -90,11 +90,9 @@ static int take_out(b2_space *space, int64_t at, int64_t start, int64_t bytes)
 {
     b2_extents *list = &space->free;
     b2_extent extent = list->items[at], taken = {.start = start, .stop = start + bytes};
-    /* A rollback, and what settles meanwhile, must find room. */
-    if (!reserve(&space->taken, space->taken.count + 1) ||
-        !reserve(list, list->count + space->taken.count + space->spare.count + 4))
+    if (!reserve(&space->taken, space->taken.count + 1) || !reserve(list, list->count + 1))
         return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a list of free space");
-    push(&space->taken, taken);
+    space->taken.items[space->taken.count++] = taken;
     b2_extent below = {.start = extent.start, .stop = start},
               above = {.start = taken.stop, .stop = extent.stop};
     if (below.start < below.stop && above.start < above.stop) {
@@ -163,7 +161,9 @@ static bool cut(b2_extents *list, int64_t start, int64_t stop)
         b2_extent extent = list->items[i];
         if (extent.stop <= start || extent.start >= stop) continue;
         remove_at(list, i, 1);
-        b2_extent parts[] = {{extent.start, start, extent.died}, {stop, extent.stop, extent.died}};
+        b2_extent parts[] = {extent, extent};
+        parts[0].stop = start;
+        parts[1].start = stop;
         for (int n = 1; n >= 0; n--) {
             if (parts[n].start >= parts[n].stop) continue;
             if (!reserve(list, list->count + 1)) return false;
@@ -184,9 +184,12 @@ static int64_t bytes_of(const b2_extents *list)
 
 void b2_space_claim(b2_space *space, int64_t start, int64_t bytes)
 {
+    int64_t wiped = space->wiped.count;
     cut(&space->free, start, start + bytes);
     cut(&space->dead, start, start + bytes);
-    space->dead_bytes = bytes_of(&space->dead);
+    cut(&space->wiped, start, start + bytes);
+    if (space->wiped.count != wiped) space->wiped_synced = 0; /* which they are is not known any more */
+    space->dead_bytes = bytes_of(&space->dead) + bytes_of(&space->wiped);
     if (space->end < start + bytes) space->end = start + bytes;
     space->cursor = 0;
 }
@@ -194,46 +197,44 @@ void b2_space_claim(b2_space *space, int64_t start, int64_t bytes)
 void b2_space_give_back(b2_space *space, int64_t start, int64_t bytes)
 {
     b2_extent extent = {.start = start, .stop = start + bytes};
-    if (extent.stop == space->end && start >= space->committed_end)
-        space->end = start;
-    else if (reserve(&space->spare, space->spare.count + 1))
-        push(&space->spare, extent);
+    if (reserve(&space->spare, space->spare.count + 1)) space->spare.items[space->spare.count++] = extent;
 }
 
 /* ------------------------------------------------------------------ ends of changes */
 
+void b2_space_bury(b2_space *space, b2_extent extent)
+{
+    b2_extents *list = &space->dead;
+    if (extent.start >= extent.stop || !reserve(list, list->count + 1)) return;
+    extent.died = space->commits;
+    list->items[list->count++] = extent;
+    space->dead_bytes += extent.stop - extent.start;
+}
+
 void b2_space_commit(b2_space *space)
 {
     space->commits++;
-    space->taken.count = 0;
-    if (reserve(&space->free, space->free.count + space->spare.count) && space->spare.count)
-        merge_into_free(space, space->spare.items, space->spare.count);
-    space->spare.count = 0;
+    for (int64_t i = 0; i < space->spare.count; i++) b2_space_bury(space, space->spare.items[i]);
+    space->taken.count = space->spare.count = 0;
     space->committed_end = space->end;
-}
-
-void b2_space_bury(b2_space *space, int64_t start, int64_t bytes)
-{
-    b2_extents *list = &space->dead;
-    if (bytes <= 0 || !reserve(list, list->count + 1)) return;
-    push(list, (b2_extent){.start = start, .stop = start + bytes, .died = space->commits});
-    space->dead_bytes += bytes;
 }
 
 void b2_space_rollback(b2_space *space)
 {
     space->end = space->committed_end;
-    if (space->taken.count) merge_into_free(space, space->taken.items, space->taken.count);
+    for (int64_t i = 0; i < space->taken.count; i++) b2_space_bury(space, space->taken.items[i]);
     space->taken.count = space->spare.count = 0;
-    space->committed_end = space->end;
 }
 
 void b2_space_synced(b2_space *space)
 {
     space->synced = space->commits;
+    space->wiped_synced = space->wiped.count;
 }
 
-static int64_t count_settled(const b2_space *space, int64_t synced)
+/* ------------------------------------------------------------------ from dead to free */
+
+static int64_t count_ripe(const b2_space *space, int64_t synced)
 {
     int64_t count = 0;
     while (count < space->dead.count && space->dead.items[count].died < space->commits &&
@@ -242,18 +243,40 @@ static int64_t count_settled(const b2_space *space, int64_t synced)
     return count;
 }
 
+int64_t b2_space_ripe(const b2_space *space)
+{
+    return count_ripe(space, space->synced);
+}
+
+int64_t b2_space_ripe_after_sync(const b2_space *space)
+{
+    return count_ripe(space, space->commits);
+}
+
+void b2_space_wiped(b2_space *space, int64_t count)
+{
+    b2_extents *to = &space->wiped;
+    if (count == 0 || !reserve(to, to->count + count)) return;
+    memcpy(to->items + to->count, space->dead.items, (size_t)count * sizeof *to->items);
+    to->count += count;
+    remove_at(&space->dead, 0, count);
+}
+
 void b2_space_settle(b2_space *space)
 {
-    int64_t count = count_settled(space, space->synced);
+    int64_t count = space->wiped_synced;
     if (count == 0 || !reserve(&space->free, space->free.count + count)) return;
     for (int64_t i = 0; i < count; i++)
-        space->dead_bytes -= space->dead.items[i].stop - space->dead.items[i].start;
-    merge_into_free(space, space->dead.items, count);
-    remove_at(&space->dead, 0, count);
+        space->dead_bytes -= space->wiped.items[i].stop - space->wiped.items[i].start;
+    merge_into_free(space, space->wiped.items, count);
+    remove_at(&space->wiped, 0, count);
+    space->wiped_synced = 0;
     space->committed_end = space->end;
 }
 
-bool b2_space_waits_for_sync(const b2_space *space)
+void b2_space_settle_unwiped(b2_space *space)
 {
-    return count_settled(space, space->commits) > count_settled(space, space->synced);
+    b2_space_wiped(space, b2_space_ripe(space));
+    space->wiped_synced = space->wiped.count;
+    b2_space_settle(space);
 }

@@ -2,9 +2,11 @@
  * Which bytes of a chunks section may be written: what is free, what is dead but not free yet, and where all
  * ends. Positions count from the start of the section. Pure: no I/O.
  *
- * Committed bytes are never written over. Bytes that a commit makes dead are free once another commit has
+ * Committed bytes are never written over. Bytes that a commit makes dead are *ripe* once another commit has
  * been made (a reader without a lock has that long to notice), and once the commit is on the medium: before
- * that, a power cut may bring the state back that needs them (docs/design/durability.md).
+ * that, a power cut may bring the state back that needs them. They are free when they are *wiped*, and that
+ * is on the medium, too: else a power cut that takes what is written there could leave the old chunk in its
+ * place, which checks out (docs/design/durability.md).
  */
 #ifndef B2_SCHUNK_SPACE_H
 #define B2_SCHUNK_SPACE_H
@@ -15,7 +17,8 @@
 /** The bytes [start, stop). */
 typedef struct b2_extent {
     int64_t start, stop;
-    int64_t died; /* number of the commit that made it dead */
+    int64_t died;  /* number of the commit that made it dead */
+    bool is_mixed; /* of pieces that nobody knows: all of it is to be wiped, not its start alone */
 } b2_extent;
 
 typedef struct b2_extents {
@@ -27,13 +30,15 @@ typedef struct b2_extents {
 typedef struct b2_space {
     b2_extents free;  /* ascending, apart from each other, below `end` */
     b2_extents taken; /* out of `free`, by the open change */
-    b2_extents spare; /* given back by the open change: free when it is committed */
+    b2_extents spare; /* given back by the open change: dead when it is committed */
     b2_extents dead;  /* in the order in which they died */
+    b2_extents wiped; /* out of `dead`, in the same order */
     int64_t end;      /* all is free from here on */
     int64_t committed_end;
     int64_t cursor;          /* of `free`: where the last search ended */
     int64_t no_room;         /* no free extent is this large */
-    int64_t dead_bytes;      /* of `dead` */
+    int64_t dead_bytes;      /* of `dead` and `wiped` */
+    int64_t wiped_synced;    /* so many of `wiped` are wiped on the medium */
     int64_t commits, synced; /* number of the last commit, and of the last one on the medium */
     bool frozen;             /* nothing below `end` is taken: somebody still reads there */
 } b2_space;
@@ -58,18 +63,25 @@ void b2_space_give_back(b2_space *space, int64_t start, int64_t bytes);
 void b2_space_commit(b2_space *space);
 
 /** What the last commit does not use any more. */
-void b2_space_bury(b2_space *space, int64_t start, int64_t bytes);
+void b2_space_bury(b2_space *space, b2_extent extent);
 
-/** The change is undone: what it took is as before. */
+/** The change is undone: what it took is dead, for it was written. */
 void b2_space_rollback(b2_space *space);
 
-/** The last commit is on the medium. */
+/** The last commit is on the medium, and all that was wiped. */
 void b2_space_synced(b2_space *space);
 
-/** Make free what may be. Between changes. */
+/** How many of `dead`, from the first on, are ripe; or would be after a sync. */
+int64_t b2_space_ripe(const b2_space *space);
+int64_t b2_space_ripe_after_sync(const b2_space *space);
+
+/** The first `count` of `dead` have been wiped. */
+void b2_space_wiped(b2_space *space, int64_t count);
+
+/** Make free what is wiped and synced. Between changes. */
 void b2_space_settle(b2_space *space);
 
-/** True if a sync would let b2_space_settle() free more than it frees without. */
-bool b2_space_waits_for_sync(const b2_space *space);
+/** Make free all that is ripe: where each commit is synced before its header, nothing need be wiped. */
+void b2_space_settle_unwiped(b2_space *space);
 
 #endif

@@ -93,6 +93,8 @@ static void frame_rollback(b2_store *base)
 {
     b2_frame_store *store = (b2_frame_store *)base;
     base->is_changing = false;
+    if (store->file_end > store->space.committed_end || store->space.taken.count > 0)
+        store->checkpointed = false; /* what was written must not come back in the place of what will be */
     b2_space_rollback(&store->space);
     if (!store->poisoned) b2_frame_cut(store, store->space.end);
 }
@@ -222,7 +224,7 @@ static void open_space(b2_frame_store *store, const b2_opened *opened)
     int64_t frame_end = store->frame_bytes - store->header_bytes;
     store->file_end = b2_max_i64(opened->file_bytes - store->header_bytes, frame_end);
     b2_space_init(&store->space, store->file_end);
-    b2_space_bury(&store->space, frame_end, store->file_end - frame_end);
+    b2_space_bury(&store->space, (b2_extent){.start = frame_end, .stop = store->file_end, .is_mixed = true});
     store->space.synced = -1; /* whoever wrote this need not have synced it */
     store->durability = opened->safety.durability;
     store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);

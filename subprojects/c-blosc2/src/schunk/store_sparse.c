@@ -141,15 +141,11 @@ static int sparse_put(b2_store *base, const b2_stored *chunk, int64_t *location)
     return BLOSC2_OK;
 }
 
-/*
- * No reader knows files that the open change has put. After a failed sync the index that names them may be
- * there: they stay, for the next writer to sweep.
- */
+/* No reader knows files that the open change has put. */
 static void sparse_drop(b2_store *base, int64_t location)
 {
     sparse_store *store = (sparse_store *)base;
-    if (store->poisoned) return;
-    if (base->has_readers && !base->is_changing)
+    if (store->poisoned || (base->has_readers && !base->is_changing))
         store->has_left_overs = true;
     else
         remove_chunk(store, location);
@@ -226,10 +222,9 @@ static int sync_file(sparse_store *store, const char *path)
     return status < 0 ? poison(store, status) : status;
 }
 
-/* Files put since the last sync, some of which are gone; their names, before an index can name them. */
+/* Files put since the last sync; some of them are gone. */
 static int sync_chunks(sparse_store *store)
 {
-    if (store->synced_next == store->next) return BLOSC2_OK;
     for (int64_t number = store->synced_next; number < store->next; number++) {
         char *path = chunk_path(store, number);
         if (!path) return BLOSC2_E_MEMORY;
@@ -237,8 +232,6 @@ static int sync_chunks(sparse_store *store)
         b2_free(path);
         if (status < 0 && status != BLOSC2_E_NOT_FOUND) return status;
     }
-    int status = store->io->sync_directory(store->io->context, store->directory);
-    if (status < 0) return poison(store, status);
     store->synced_next = store->next;
     return BLOSC2_OK;
 }
@@ -335,13 +328,19 @@ static int sparse_commit(b2_store *base, const b2_state *state, blosc2_workspace
     bool syncs = store->durability == BLOSC2_DURABILITY_FSYNC;
     b2_image image = {0};
     int status = b2_image_build(&image, state, workspace);
+    bool has_new_files = store->synced_next < store->next;
     if (status == BLOSC2_OK && syncs) status = sync_chunks(store);
+    if (status == BLOSC2_OK && syncs && has_new_files)
+        status = sync_names(store); /* before they are mentioned */
     if (status == BLOSC2_OK) status = replace_index(store, state, &image);
     b2_image_free(&image);
     store->is_unsynced = true;
     if (status == BLOSC2_OK && syncs && store->is_new) status = sync_names(store);
     if (status == BLOSC2_OK) status = publish(store);
-    if (status == BLOSC2_OK && syncs) status = sync_names(store);
+    if (status == BLOSC2_OK && syncs) {
+        status = sync_names(store);
+        if (status < 0) store->poisoned = true; /* the index is there, and must keep its files */
+    }
     if (status == BLOSC2_OK) base->is_changing = false;
     return status;
 }
