@@ -1,6 +1,7 @@
 """One interface to each library's way of keeping an array in files: ours, and the peers'."""
 
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,14 +81,17 @@ class Ours(Store):
 
     def read(self, path):
         array = self.open(path)
-        assert array.vlmeta["note"] == b"some note " * 20, "another note"
+        assert array.vlmeta.get("note") == b"some note " * 20, "another note"
         return np.asarray(array[...])
 
     def close(self, array):
         array.close()
 
     def verdict(self, path, expected):
-        return verdict_of(lambda: self.read(path), expected, documented())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            verdict = verdict_of(lambda: self.read(path), expected, documented())
+        return "warned" if caught and verdict == "silent" else verdict
 
 
 class Blosc2(Store):
