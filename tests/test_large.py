@@ -78,7 +78,7 @@ def test_a_terabyte_of_one_value_is_small_too(home, path):
         """
         a = cat.full(shape, b"pepe", chunks=chunks, blocks=blocks, **where)
         assert a.nbytes == 4 * 2**40
-        if path: assert disk(path) < 4 * 2**20, disk(path)
+        if path: assert disk(path) < 5 * 2**20, disk(path)  # 36 bytes a chunk, 28 of checksums, an index
         assert a[2**19, 2**18].tobytes() == b"pepe"
         a[7, 8] = b"sole"
         assert a[7, 7:10].tobytes() == b"pepesolepepe"

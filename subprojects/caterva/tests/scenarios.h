@@ -75,8 +75,7 @@ static inline bool same_layer(caterva_array *array, blosc2_layer_kind kind, cons
     uint8_t *found;
     int32_t bytes;
     int status = caterva_array_layer(array, kind, name, &found, &bytes);
-    if (content_bytes < 0) return status == BLOSC2_E_NOT_FOUND;
-    if (status < 0) return false;
+    if (status < 0) return content_bytes < 0 && status == BLOSC2_E_NOT_FOUND;
     bool same = bytes == content_bytes && memcmp(found, content, (size_t)bytes) == 0;
     blosc2_bytes_free(found);
     return same;

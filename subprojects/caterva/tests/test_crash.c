@@ -132,6 +132,15 @@ static void judge_in_order(const run *r, int64_t stop, const b2_fate *fates, con
 
 enum { PENDING_MAX = 64, SUBSETS_MAX = 7 };
 
+/* A header that is not synced, in one sector: the medium is trusted to write that whole
+ * (docs/design/durability.md). */
+static bool is_one_sector(const run *r, int64_t record)
+{
+    enum { SECTOR_BYTES = 512 };
+    return r->place.durability == BLOSC2_DURABILITY_ORDER && record_overwrites_start(r->io, record) &&
+           b2_io_recording_get(r->io, record)->count <= SECTOR_BYTES;
+}
+
 static void each_loss(const run *r, int64_t stop, const int64_t *pending, int count, b2_fate *fates,
                       state_fn *visit, void *context)
 {
@@ -150,7 +159,8 @@ static void each_loss(const run *r, int64_t stop, const int64_t *pending, int co
                                   : kind == 2 ? (b2_fate){0, half}
                                               : (b2_fate){half, SIZE_MAX};
             /* Heads and tails of calls that are no writes, and small subsets, have been seen. */
-            if (kind >= 2 ? half > 0 : count > SUBSETS_MAX) visit(r, stop, fates, "loss", context);
+            bool tears = half > 0 && !is_one_sector(r, pending[one]);
+            if (kind >= 2 ? tears : count > SUBSETS_MAX) visit(r, stop, fates, "loss", context);
         }
     }
     for (int i = 0; i < count; i++) fates[pending[i]] = B2_FATE_WHOLE;

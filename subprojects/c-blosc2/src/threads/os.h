@@ -194,7 +194,8 @@ static inline void b2_condition_wait(b2_condition *condition, b2_mutex *mutex)
 /** Wait until woken, or for that long, or, as any wait may, for no reason. */
 static inline void b2_condition_wait_for(b2_condition *condition, b2_mutex *mutex, unsigned milliseconds)
 {
-    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    struct timespec time = {.tv_sec = (time_t)(milliseconds / 1000),
+                            .tv_nsec = (long)(milliseconds % 1000) * 1000000};
 #ifdef __APPLE__
     pthread_cond_timedwait_relative_np(condition, mutex, &time);
 #else
