@@ -114,7 +114,7 @@ def forked(effort: Effort) -> Result:
     counts = measure(effort, "forks:forks", effort.count(50, 10, 1000), name="frame")
     counts += measure(effort, "forks:forks", effort.count(10, 5, 200), name="sparse")
     names = ("blosc2", "h5py", "zarr") if effort.peers else ()
-    peers = {name: tally(measure(effort, "forks:forks", 5, name=name)) for name in names}
+    peers = {name: tally(measure(effort, "forks:forks", 3, name=name)) for name in names}
     return Result(tally(counts), bad(counts, "right") == 0, peers)
 
 

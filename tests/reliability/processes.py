@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ def write(name: str, path: Path, seconds: float) -> None:
     array, stop = _opened(name, path, "a"), time.monotonic() + seconds
     while time.monotonic() < stop:
         value += 1
-        array[...] = value
+        with array.holding_lock() if name == "blosc2 locking" else nullcontext():
+            array[...] = value
         one.commit(array)
     print("writer", value)
 
@@ -29,7 +31,10 @@ def read(name: str, path: Path, seconds: float) -> None:
     counts, last, stop = Counter(), 0, time.monotonic() + seconds
     while time.monotonic() < stop:
         try:
-            found = np.asarray(_opened(name, path, "r")[...])
+            array = _opened(name, path, "r")
+            # It locks for a chunk at a time, unless it is told that more belongs together.
+            with array.holding_lock() if name == "blosc2 locking" else nullcontext():
+                found = np.asarray(array[...])
         except Exception as error:
             counts[type(error).__name__] += 1
             continue

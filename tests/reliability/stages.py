@@ -40,7 +40,7 @@ def _stamp(name: str, command: str) -> Result:
 
 def fuzzing(effort: Effort) -> Result:
     """Run the fuzz targets."""
-    seconds = effort.count(ci=10, quick=0, release=7200)
+    seconds = effort.count(ci=8, quick=0, release=7200)
     if seconds and not effort.skips_builds:
         done = _run("bash", "ci/fuzz", seconds, seconds=86400 * 2)
         if done.returncode:
@@ -81,18 +81,56 @@ def sanitizers(effort: Effort) -> Result:
     return _stamp("sanitize-address", "sanitize")
 
 
+# Those of the Python suite that reach what the C tests do not; all of it before a release.
+PYTHON_TESTS = [
+    "attrs",
+    "vlmeta",
+    "storage",
+    "verify",
+    "checksums",
+    "growth",
+    "processes",
+    "locks",
+    "bad_input",
+    "dtypes",
+    "plain",
+    "small_reads",
+]
+
+
 def covered(effort: Effort) -> Result:
-    """Lines and branches of the C core that the C tests reach."""
+    """Lines and branches of the C core that the C tests and a part of the Python suite reach."""
     if effort.skips_builds:
         return unavailable("not with --quick")
-    folder = _builds("coverage", "-Db_coverage=true", "-Doptimization=0", "-Db_ndebug=true")
-    for old in folder.rglob("*.gcda"):
-        old.unlink()
+    folder, site = (
+        _builds("coverage", "-Db_coverage=true", "-Doptimization=0", "-Db_ndebug=true"),
+        ROOT / "build/coverage-site",
+    )
+    python_build = ROOT / "build/coverage-python"
+    options = [
+        f"-Csetup-args={option}" for option in ("-Db_coverage=true", "-Dbuildtype=debug", "-Db_ndebug=true")
+    ]
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--upgrade"]
+    done = _run(*pip, "--target", site, f"-Cbuild-dir={python_build}", *options, ".")
+    if done.returncode:
+        return Result(f"the build fails: {done.stderr[-800:]}", False)
+    for build in (folder, python_build):
+        for old in build.rglob("*.gcda"):
+            old.unlink()
     done = _run("meson", "test", "-C", folder, "--timeout-multiplier", 10)
     if done.returncode:
         return Result(f"the C tests fail: {done.stdout[-800:]}", False)
-    lines, branches, worst = coverage.of_build(folder, ROOT)
-    text = f"lines {lines:.1f} %, branches {branches:.1f} % by the C tests alone; least: {', '.join(worst)}"
+    tests = [path for name in PYTHON_TESTS if (path := ROOT / f"tests/test_{name}.py").exists()]
+    if effort.name == "release":
+        tests = [ROOT / "tests"]
+    paths = f"{ROOT / 'tests'}:{site}"
+    done = _run(
+        sys.executable, "-P", "-m", "pytest", "-q", *tests, CATERVA_TEST_PROFILE="quick", PYTHONPATH=paths
+    )
+    lines, branches, worst = coverage.of_builds([folder, python_build], ROOT)
+    text = f"lines {lines:.1f} %, branches {branches:.1f} %; least: {', '.join(worst)}"
+    if done.returncode:
+        return Result(f"{text}; tests fail: {done.stdout[-600:]}", False)
     return Result(text, lines >= 95 and branches >= 85)
 
 
