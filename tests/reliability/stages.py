@@ -40,7 +40,7 @@ def _stamp(name: str, command: str) -> Result:
 
 def fuzzing(effort: Effort) -> Result:
     """Run the fuzz targets."""
-    seconds = effort.count(ci=8, quick=0, release=7200)
+    seconds = effort.count(ci=10, quick=0, release=7200)
     if seconds and not effort.skips_builds:
         done = _run("bash", "ci/fuzz", seconds, seconds=86400 * 2)
         if done.returncode:

@@ -74,7 +74,7 @@ static inline bool record_overwrites_start(const b2_io *io, int64_t record)
     return false;
 }
 
-enum { STATE_UNREADABLE = -1, STATE_WRONG = -2 };
+enum { STATE_UNREADABLE = -1, STATE_WRONG = -2, STATE_WARNED = -3 };
 
 /** Whether all of an array can be read, whatever it holds. */
 static inline bool array_is_readable(caterva_array *array)
@@ -95,8 +95,9 @@ static inline bool array_is_readable(caterva_array *array)
 }
 
 /**
- * Which of the models low..high a reader finds, the last one if there are several; STATE_UNREADABLE if it
- * cannot be opened, or STATE_WRONG. Nothing there is what a model says that does not exist.
+ * Which of the models low..high a reader finds, the last one if there are several; STATE_UNREADABLE if
+ * opening or reading says that something is wrong, STATE_WARNED if it says that not all is verified, else
+ * STATE_WRONG. Nothing there is what a model says that does not exist.
  */
 static inline int state_find(const b2_io *state, const plain_model *models, int low, int high)
 {
@@ -108,6 +109,8 @@ static inline int state_find(const b2_io *state, const plain_model *models, int 
         if (status == BLOSC2_E_NOT_FOUND && !models[i].exists) found = i;
     }
     if (found < 0 && (status < 0 || !array_is_readable(array))) found = STATE_UNREADABLE;
+    if (found == STATE_WRONG && blosc2_schunk_seal(caterva_array_schunk(array)) != BLOSC2_SEAL_WHOLE)
+        found = STATE_WARNED;
     if (status == BLOSC2_OK) caterva_array_free(array);
     b2_schunk_use_io(NULL);
     return found;
