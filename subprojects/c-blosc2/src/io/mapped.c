@@ -1,7 +1,8 @@
 /**
  * Files for reading that lie in memory: the system's, mapped whole when they are opened. Reads are copies,
- * and who asks for a pointer gets one. Whoever cuts such a file meanwhile ends the process that reads behind
- * its end, where the system allows it at all: a caller must ask for this.
+ * and who asks for a pointer gets one. Whoever cuts such a file during a read ends the process that reads
+ * behind its end, where the system allows it at all; one that was cut before is noticed. A caller must ask
+ * for this.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -51,11 +52,14 @@ static const uint8_t *mapped_map(void *context, b2_file *file, size_t bytes, int
 {
     (void)context;
     const mapped_file *f = (const mapped_file *)file;
-    if (position < 0 || position > f->size || bytes > (uint64_t)(f->size - position)) return NULL;
+    int64_t now; /* whoever has cut the file since must not end this process: it costs a fraction of a
+                    microsecond */
+    if (b2_io_system()->size(context, f->inner, &now) < 0 || now > f->size) now = f->size;
+    if (position < 0 || position > now || bytes > (uint64_t)(now - position)) return NULL;
     return f->bytes ? f->bytes + position : NULL;
 }
 
-/** What is not in the map is not in the file, or has come later: the file itself answers. */
+/** What is not in the map is not in the file, or not any more, or has come later: the file itself answers. */
 static int mapped_read(void *context, b2_file *file, void *out, size_t bytes, int64_t position)
 {
     const uint8_t *from = mapped_map(context, file, bytes, position);

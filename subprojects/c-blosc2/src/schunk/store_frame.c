@@ -103,6 +103,7 @@ static void frame_inherit(b2_store *base, const b2_store *old)
 {
     b2_frame_store *store = (b2_frame_store *)base;
     const b2_frame_store *before = (const b2_frame_store *)old;
+    store->io = before->io; /* which may be a part of the super-chunk that stays */
     store->is_unsynced |= before->is_unsynced;
     store->has_new_name |= before->has_new_name;
     store->poisoned |= before->poisoned;
