@@ -103,6 +103,9 @@ bool b2_io_process_lives(int64_t process);
 /** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */
 char *b2_io_temporary_name(const char *path);
 
+/** The three one after another, to be released by b2_free(); NULL and a message when memory is short. */
+char *b2_io_join(const char *path, const char *separator, const char *name);
+
 /** Make the name of a file or directory last: sync the directory that it is in. */
 int b2_io_sync_parent(const b2_io *io, const char *path);
 

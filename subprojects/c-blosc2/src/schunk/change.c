@@ -57,8 +57,7 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
         return status;
     }
     schunk->dead.count = 0;
-    schunk->layers_changed = false;
-    schunk->tail_changed = !schunk->committed;
+    schunk->is_changed = !schunk->committed;
     schunk->changing = true;
     return BLOSC2_OK;
 }
@@ -88,11 +87,7 @@ static int commit_to_store(blosc2_schunk *schunk)
     b2_state state = b2_schunk_state(schunk);
     status = schunk->store->ops->commit(schunk->store, &state, schunk->workspace);
     if (status < 0) return status;
-    b2_failure failure;
-    b2_failure_save(&failure);
-    b2_locks_count(schunk); /* if this fails, they see that something has changed all the same */
-    b2_failure_restore(&failure);
-    b2_locks_watch(schunk);
+    b2_locks_counted(schunk);
     if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_schunk_look_for_readers(schunk);
     return BLOSC2_OK;
 }
@@ -101,7 +96,7 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
 {
     int status = check_changing(schunk);
     if (status < 0) return status;
-    if (schunk->tail_changed || schunk->layers_changed) status = commit_to_store(schunk);
+    if (schunk->is_changed) status = commit_to_store(schunk);
     if (status < 0) {
         blosc2_schunk_rollback(schunk);
         return status;
@@ -240,7 +235,7 @@ int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t 
     release(schunk, chunk);
     b2_index_set(&schunk->index, chunk, entry);
     count_stored(schunk, (entry >= 0 ? view.cbytes : 0) - old_cbytes);
-    schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }
 
@@ -269,7 +264,7 @@ int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int3
     }
     schunk->nbytes = nbytes;
     if (entry >= 0) count_stored(schunk, view.cbytes);
-    schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }
 
@@ -294,7 +289,7 @@ int blosc2_schunk_reset(blosc2_schunk *schunk, int32_t chunk_bytes, int32_t bloc
     schunk->block_bytes = block_bytes;
     schunk->nbytes = nbytes;
     schunk->stored_bytes = schunk->files_bytes = 0;
-    schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }
 
@@ -394,6 +389,6 @@ int blosc2_schunk_rearrange(blosc2_schunk *schunk, int64_t chunk_count, blosc2_o
     if (status < 0) return status;
     schunk->index.count = chunk_count;
     schunk->nbytes = nbytes;
-    schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }

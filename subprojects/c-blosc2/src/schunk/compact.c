@@ -43,14 +43,13 @@ static int compact_file(blosc2_schunk *schunk)
 {
     b2_store *store;
     b2_index index;
+    int status = blosc2_schunk_begin(schunk); /* from here on it is as it is in the file */
+    if (status < 0) return status;
     bool seals = schunk->seal != BLOSC2_SEAL_NONE || schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
     b2_copy_job job = {.from = schunk,
                        .seal = seals ? BLOSC2_SEAL_WHOLE : BLOSC2_SEAL_NONE,
                        .frame = {.path = schunk->path, .replaces = true, .safety = schunk->safety},
                        .workspace = schunk->workspace};
-    int status = blosc2_schunk_begin(schunk);
-    if (status < 0) return status;
-    job.from = schunk; /* as it is in the file now */
     status = b2_locks_count(schunk);
     if (status == BLOSC2_OK) status = b2_copy_frame(&job, schunk->io, &store, &index);
     if (status < 0) {
@@ -58,8 +57,7 @@ static int compact_file(blosc2_schunk *schunk)
         return status;
     }
     take_over(schunk, store, &index);
-    b2_locks_count(schunk);
-    b2_locks_watch(schunk);
+    b2_locks_counted(schunk);
     schunk->seal = job.seal;
     schunk->verifies = seals && schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
     b2_schunk_end_change(schunk);

@@ -159,21 +159,16 @@ static int reclaim(b2_frame_store *store, const b2_index *index)
 int b2_frame_prepare(b2_store *base, const b2_index *index)
 {
     b2_frame_store *store = (b2_frame_store *)base;
-    base->is_changing = true;
     store->space.frozen = base->has_readers || !store->reuses;
-    if (store->poisoned) {
-        base->is_changing = false;
+    if (store->poisoned)
         return blosc2_fail_io(BLOSC2_E_IO, EIO, store->path,
                               "%s: a sync failed, and what is on the medium is not known: open it again",
                               store->path);
-    }
     int status = repair_header(store);
-    if (status < 0) base->is_changing = false;
-    if (status < 0 || store->space.frozen) return status;
-    status = reclaim(store, index);
-    if (status == BLOSC2_OK)
-        reserve_checkpoint(store);
-    else
-        base->is_changing = false;
+    if (status == BLOSC2_OK && !store->space.frozen) {
+        status = reclaim(store, index);
+        if (status == BLOSC2_OK) reserve_checkpoint(store);
+    }
+    base->is_changing = status == BLOSC2_OK;
     return status;
 }

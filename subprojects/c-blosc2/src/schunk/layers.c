@@ -114,8 +114,7 @@ int blosc2_schunk_set_layer(blosc2_schunk *schunk, blosc2_layer_kind kind, const
     if (!schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: no change was begun");
     int status = kind == BLOSC2_LAYER_FIXED ? set_fixed(schunk, layer) : set_variable(schunk, layer);
     if (status < 0) return status;
-    schunk->layers_changed = true;
-    if (kind == BLOSC2_LAYER_VARIABLE) schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }
 
@@ -136,6 +135,6 @@ int blosc2_schunk_delete_layer(blosc2_schunk *schunk, const char *name)
     if (index < 0)
         return blosc2_fail(BLOSC2_E_NOT_FOUND, "variable-length metalayer \"%s\": not there", name);
     b2_layers_remove(&schunk->variable, index);
-    schunk->layers_changed = schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }

@@ -107,14 +107,7 @@ static bool locks(const blosc2_schunk *schunk)
 /* NULL and a message if memory is short. */
 static char *lock_path(const blosc2_schunk *schunk)
 {
-    const char *suffix = schunk->home == BLOSC2_HOME_DIRECTORY ? "/.b2lock" : ".b2lock";
-    size_t bytes = strlen(schunk->path) + strlen(suffix) + 1;
-    char *path = b2_malloc(bytes);
-    if (path)
-        snprintf(path, bytes, "%s%s", schunk->path, suffix);
-    else
-        blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
-    return path;
+    return b2_io_join(schunk->path, schunk->home == BLOSC2_HOME_DIRECTORY ? "/" : "", ".b2lock");
 }
 
 /* 0 for a file that has no counter yet, or cannot be read. */
@@ -318,6 +311,15 @@ int b2_locks_count(blosc2_schunk *schunk)
     uint64_t generation = ++schunk->locks.generation;
     return schunk->io->write(schunk->io->context, schunk->locks.held->file, &generation, sizeof generation,
                              COUNTER_AT);
+}
+
+void b2_locks_counted(blosc2_schunk *schunk)
+{
+    b2_failure failure;
+    b2_failure_save(&failure);
+    b2_locks_count(schunk);
+    b2_failure_restore(&failure);
+    b2_locks_watch(schunk);
 }
 
 void b2_locks_leave(blosc2_schunk *schunk)

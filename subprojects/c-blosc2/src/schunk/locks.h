@@ -37,6 +37,12 @@ int b2_locks_enter(blosc2_schunk *schunk);
 /** Let others know that the frame changes now, and that it has: the generation grows. No effect unlocked. */
 int b2_locks_count(blosc2_schunk *schunk);
 
+/**
+ * The change is stored: let others know that it has changed, and of what this handle reads. If that fails,
+ * they see that something has changed all the same.
+ */
+void b2_locks_counted(blosc2_schunk *schunk);
+
 /** Give the lock back, if it is held. */
 void b2_locks_leave(blosc2_schunk *schunk);
 

@@ -34,13 +34,9 @@ static int open_contiguous(b2_frame_file *frame, blosc2_schunk *schunk)
 
 static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
 {
-    static const char index_name[] = "/chunks.b2frame";
     b2_frame_file frame = {.io = io};
-    size_t bytes = strlen(schunk->path);
-    char *path = b2_malloc(bytes + sizeof index_name);
-    if (!path) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
-    memcpy(path, schunk->path, bytes);
-    memcpy(path + bytes, index_name, sizeof index_name);
+    char *path = b2_io_join(schunk->path, "/", "chunks.b2frame");
+    if (!path) return BLOSC2_E_MEMORY;
     int status = io->identity(io->context, path, &frame.identity);
     if (status == BLOSC2_OK) status = io->open(io->context, path, B2_OPEN_READ_INSIDE, &frame.file);
     if (status == BLOSC2_OK) {

@@ -46,9 +46,8 @@ struct blosc2_schunk {
 
     /* An open change. `before` is the committed state that rollback restores. */
     bool changing;
-    bool committed;    /* ever: before that there is nothing at the path */
-    bool tail_changed; /* index or variable metalayers differ */
-    bool layers_changed;
+    bool committed;  /* ever: before that there is nothing at the path */
+    bool is_changed; /* something differs from `before` */
     struct {
         b2_index index;
         b2_layers fixed, variable;
@@ -80,6 +79,7 @@ void b2_schunk_compact_memory(blosc2_schunk *schunk);
 
 /** The change is over, all is committed or rolled back: what it replaced is forgotten. */
 void b2_schunk_end_change(blosc2_schunk *schunk);
+
 /**
  * Open what is at the path of `like` now, with the settings of `like`.
  * Failures: those of blosc2_schunk_open_origin().

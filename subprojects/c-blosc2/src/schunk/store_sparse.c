@@ -18,7 +18,7 @@
 
 static const char INDEX_NAME[] = "chunks.b2frame";
 
-enum { NAME_ROOM = 64 }; /* what file names in the directory add to its path */
+enum { NAME_BYTES_MAX = 62 }; /* a longer name is not of a file that was made here */
 
 typedef struct sparse_store {
     b2_store base;
@@ -38,13 +38,7 @@ typedef struct sparse_store {
 
 static char *file_path(const sparse_store *store, const char *name)
 {
-    size_t bytes = strlen(store->directory) + NAME_ROOM;
-    char *path = b2_malloc(bytes);
-    if (path)
-        snprintf(path, bytes, "%s/%s", store->directory, name);
-    else
-        blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
-    return path;
+    return b2_io_join(store->directory, "/", name);
 }
 
 enum { CHUNK_NAME_BYTES = 16 };
@@ -411,7 +405,7 @@ static void sweep_name(void *context, const char *name)
     static const char temporary[] = "chunks.b2frame.tmp-";
     const sweep_job *job = context;
     int64_t number = number_of(name);
-    bool is_index = strncmp(name, temporary, sizeof temporary - 1) == 0 && strlen(name) < NAME_ROOM - 2;
+    bool is_index = strncmp(name, temporary, sizeof temporary - 1) == 0 && strlen(name) < NAME_BYTES_MAX;
     if (number >= 0 ? is_live(job, number) : !is_index) return;
     char *path = file_path(job->store, name);
     if (path) job->store->io->remove(job->store->io->context, path);

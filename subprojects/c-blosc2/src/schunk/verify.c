@@ -224,7 +224,7 @@ int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, voi
     if (status < 0) return status;
     schunk->seal = BLOSC2_SEAL_WHOLE;
     schunk->verifies = schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
-    schunk->tail_changed = true;
+    schunk->is_changed = true;
     return BLOSC2_OK;
 }
 

@@ -1,9 +1,21 @@
-/** The directory that a path is in. */
+/** Paths: put together, and the directories that they are in. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "blosc2.h"
 #include "io/io.h"
+
+char *b2_io_join(const char *path, const char *separator, const char *name)
+{
+    size_t bytes = strlen(path) + strlen(separator) + strlen(name) + 1;
+    char *joined = b2_malloc(bytes);
+    if (joined)
+        snprintf(joined, bytes, "%s%s%s", path, separator, name);
+    else
+        blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
+    return joined;
+}
 
 static bool is_separator(char c)
 {
