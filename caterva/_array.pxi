@@ -432,7 +432,7 @@ cdef class ArrayHandle:
     def refresh(self):
         """Have what others have committed; whether anything was written."""
         cdef Owner owner = self.own()
-        cdef bint changed = False
+        cdef c_bool changed = False
         cdef int status
         with nogil:
             status = caterva_array_refresh(owner.array, &changed)

@@ -2,6 +2,9 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
+cdef extern from "<stdbool.h>":
+    ctypedef bint c_bool "bool"  # where its address is taken: a bint is an int
+
 
 cdef extern from "blosc2.h":
     enum: BLOSC2_BLOSCLZ, BLOSC2_LZ4, BLOSC2_LZ4HC, BLOSC2_ZLIB, BLOSC2_ZSTD
@@ -161,7 +164,7 @@ cdef extern from "caterva.h":
     ctypedef int caterva_plan_fn(void *context, const caterva_geometry *geometry,
                                  caterva_edit *out) noexcept nogil
     int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context) noexcept nogil
-    int caterva_array_refresh(caterva_array *array, bint *changed) noexcept nogil
+    int caterva_array_refresh(caterva_array *array, c_bool *changed) noexcept nogil
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil

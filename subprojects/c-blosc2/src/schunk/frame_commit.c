@@ -106,18 +106,18 @@ static int write_checkpoint(b2_frame_store *store)
 }
 
 /* What must be on the medium before the new header may be there. */
-static int before_header(b2_frame_store *store)
+static int before_header(b2_frame_store *store, bool syncs)
 {
     if (!store->path || b2_frame_is_new(store)) return BLOSC2_OK;
-    return store->durability == BLOSC2_DURABILITY_FSYNC ? b2_frame_sync(store) : write_checkpoint(store);
+    return syncs ? b2_frame_sync(store) : write_checkpoint(store);
 }
 
 /* Replace the header by the fresh one. A write that fails half-way is undone as well as it can be. */
-static int write_header(b2_frame_store *store)
+static int write_header(b2_frame_store *store, bool syncs)
 {
     const b2_io *io = store->io;
     size_t size = (size_t)store->header_bytes;
-    int status = before_header(store);
+    int status = before_header(store, syncs);
     if (status < 0) return status;
     store->is_unsynced = true;
     status = io->write(io->context, store->file, b2_frame_fresh(store), size, store->offset);
@@ -174,8 +174,9 @@ static int64_t count_dead(const b2_frame_store *store, int64_t section_bytes)
     return b2_min_i64(bytes, section_bytes);
 }
 
-/* Write the tail to `location`, and the header. */
-static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *image, int64_t location)
+/* Write the tail to `location`, and the header; each of them synced if `is_cautious`, or in `fsync` mode. */
+static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *image, int64_t location,
+                     bool is_cautious)
 {
     int64_t frame_bytes = store->header_bytes + location + image->tail_bytes;
     uint8_t fingerprint[B2_FINGERPRINT_BYTES];
@@ -185,9 +186,9 @@ static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *ima
                     b2_frame_fresh(store));
     b2_image_seal(image, &sealed, b2_frame_fresh(store), store->header_bytes);
     memcpy(fingerprint, b2_image_fingerprint(image), sizeof fingerprint);
-    bool syncs = store->path && (store->durability == BLOSC2_DURABILITY_FSYNC || store->replaces);
+    bool syncs = is_cautious || store->durability == BLOSC2_DURABILITY_FSYNC || store->replaces;
     int status = write_tail(store, image, location);
-    if (status == BLOSC2_OK) status = write_header(store);
+    if (status == BLOSC2_OK) status = write_header(store, syncs);
     if (status == BLOSC2_OK && syncs && store->temporary) status = b2_frame_sync(store);
     if (status == BLOSC2_OK) status = publish(store);
     if (status < 0) return status;
@@ -223,32 +224,53 @@ static int commit_chunks(b2_frame_store *store, const b2_state *state, b2_image 
 {
     int64_t low = end_of_chunks(store, state->index), location = 0;
     int status = b2_space_take_from(&store->space, low, image->tail_bytes, &location);
-    return status < 0 ? status : commit_at(store, state, image, location);
+    return status < 0 ? status : commit_at(store, state, image, location, false);
+}
+
+/* Right behind the header, where no byte is live; where chunks were, each step is synced. */
+static int commit_in_front(b2_frame_store *store, const b2_state *state, b2_image *image, bool had_chunks)
+{
+    int status = had_chunks ? b2_frame_sync(store) : BLOSC2_OK; /* what is there may be a checkpoint */
+    if (status < 0) return status;
+    b2_space_claim(&store->space, 0, image->tail_bytes);
+    return commit_at(store, state, image, 0, had_chunks);
+}
+
+/* In the place of the checkpoint, which a frame without chunks cannot have. */
+static int commit_in_hole(b2_frame_store *store, const b2_state *state, b2_image *image)
+{
+    int64_t bytes = b2_frame_checkpoint_bytes(store->header_bytes);
+    int status = commit_in_front(store, state, image, true);
+    if (status < 0) return status;
+    store->has_checkpoint = false;
+    b2_space_bury(&store->space, (b2_extent){.start = image->tail_bytes, .stop = bytes, .is_mixed = true});
+    return BLOSC2_OK;
 }
 
 /**
  * A frame without chunks: C-Blosc2 looks for the trailer right behind the header then
- * (docs/format/frame-format.md 5), where bytes are live if the frame has been committed elsewhere. They are
- * written only if no reader can want chunks there.
+ * (docs/format/frame-format.md 5). If bytes are live there, they must be dead before: docs/design/growth.md.
  */
 static int commit_empty(b2_frame_store *store, const b2_state *state, b2_image *image)
 {
-    bool had_chunks = store->has_chunks, was_new = b2_frame_is_new(store);
-    store->has_checkpoint = false;
-    if (was_new) {
+    bool had_chunks = store->has_chunks;
+    if (b2_frame_is_new(store)) {
         store->space.end = 0;
-        b2_space_claim(&store->space, 0, image->tail_bytes);
-        return commit_at(store, state, image, 0);
+        store->has_checkpoint = false;
+        return commit_in_front(store, state, image, false);
     }
+    if (store->has_checkpoint && image->tail_bytes <= b2_frame_checkpoint_bytes(store->header_bytes))
+        return commit_in_hole(store, state, image);
     int64_t location = 0;
     bool is_there = store->section_bytes == 0;
     int64_t low = is_there ? store->frame_bytes - store->header_bytes : 0;
     int status =
         b2_space_take_from(&store->space, b2_max_i64(low, image->tail_bytes), image->tail_bytes, &location);
-    if (status == BLOSC2_OK) status = commit_at(store, state, image, location);
-    if (status < 0 || had_chunks) return status;
-    b2_space_claim(&store->space, 0, image->tail_bytes);
-    commit_at(store, state, image, 0); /* if it fails: as committed before, whole */
+    if (status == BLOSC2_OK) status = commit_at(store, state, image, location, false);
+    if (status < 0) return status;
+    store->has_checkpoint = false;
+    if (store->base.has_readers) return BLOSC2_OK;    /* of the old chunks */
+    commit_in_front(store, state, image, had_chunks); /* if it fails: as committed before, whole */
     return BLOSC2_OK;
 }
 
