@@ -44,6 +44,13 @@ static inline bool cat_is_zeros(const uint8_t *item, int64_t item_bytes)
     return item[0] == 0 && memcmp(item, item + 1, (size_t)item_bytes - 1) == 0;
 }
 
+/** An array over `schunk`, which it owns then. @param dtype  Not terminated. */
+int cat_array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const void *dtype,
+                  size_t dtype_bytes, caterva_array **out);
+
+/** Others have changed the array `context`, and `fresh` is what is there now. */
+int cat_array_accept_reload(void *context, blosc2_schunk *fresh);
+
 /** Take a checked geometry: array.c. */
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry);
 

@@ -14,6 +14,7 @@ typedef struct run {
     plain_model models[STEPS_MAX + 1]; /* [0]: nothing is there; then after each step */
     int64_t ends[STEPS_MAX + 1];       /* records when it was over */
     bool steps_flush[STEPS_MAX + 1];   /* whether it brings all to the medium */
+    int64_t settled;                   /* records before this one are of before an earlier crash */
 } run;
 
 static const char PATH[] = "a.b2nd";
@@ -53,11 +54,13 @@ static inline int run_step(const run *r, int64_t stop)
     return step;
 }
 
-static inline b2_fate *whole_fates(int64_t count)
+/** As much of each record as took place: all, but before an earlier crash. To be freed. */
+static inline b2_fate *own_fates(const b2_io *io)
 {
+    int64_t count = b2_io_recording_count(io);
     b2_fate *fates = malloc(((size_t)count + 1) * sizeof *fates);
     if (!fates) abort();
-    for (int64_t i = 0; i < count; i++) fates[i] = B2_FATE_WHOLE;
+    for (int64_t i = 0; i < count; i++) fates[i] = b2_io_recording_get(io, i)->fate;
     return fates;
 }
 
@@ -116,18 +119,24 @@ static inline int state_find(const b2_io *state, const plain_model *models, int 
     return found;
 }
 
-/** Whether a writer can go on where the crash was: it changes the array, or makes it if it is not there. */
-static inline bool state_goes_on(const b2_io *state, const array_place *place, const plain_model *found)
+/**
+ * A writer goes on where the crash was: it changes the array, or makes it if it is not there. What it does is
+ * recorded. @param after  What the array is then. @return Whether it could, and all is well.
+ */
+static inline bool state_goes_on(const b2_io *state, const array_place *place, const plain_model *found,
+                                 plain_model *after)
 {
-    plain_model after = *found;
+    *after = *found;
     step_kind what = !found->exists ? STEP_CREATE : found->rows >= 5 ? STEP_TRANSACTION : STEP_GROW;
+    const blosc2_origin origin = {
+        .path = PATH, .mode = BLOSC2_UPDATE, .safety = {.durability = place->durability}};
     caterva_array *array = NULL;
-    model_step(&after, what, 50);
+    model_step(after, what, 50);
     b2_schunk_use_io(state);
-    int status = found->exists ? caterva_array_open(PATH, 0, BLOSC2_UPDATE, &array) : BLOSC2_OK;
-    if (status == BLOSC2_OK) status = array_step(&array, place, what, found, &after);
+    int status = found->exists ? caterva_array_open_origin(&origin, &array) : BLOSC2_OK;
+    if (status == BLOSC2_OK) status = array_step(&array, place, what, found, after);
     caterva_array_free(array);
-    bool goes_on = status == BLOSC2_OK && model_agrees_at(&after, PATH, BLOSC2_READ);
+    bool goes_on = status == BLOSC2_OK && model_agrees_at(after, PATH, BLOSC2_READ);
     b2_schunk_use_io(NULL);
     return goes_on;
 }

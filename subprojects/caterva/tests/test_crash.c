@@ -1,6 +1,7 @@
 /**
  * Every state in which a crash may leave a file or directory, made from a record of the calls, opens as the
- * array before or after the change that was under way, and takes the next change.
+ * array before or after the change that was under way, and takes the next change; and so does what a crash
+ * during that one leaves.
  *
  * In order: the calls up to any one, this one whole or in part. Unsynced: what was not made to last is lost,
  * whole or in part, in any combination. `test_crash write FOLDER` writes the states in order there, for other
@@ -18,13 +19,14 @@
 #define make_folder(path) mkdir(path, 0777)
 #endif
 
-static int64_t stride; /* of the bytes at which a header is torn, and of the states with losses */
+static int64_t stride; /* of the bytes at which a header is torn, of the states with losses, and of others */
 
 /* ------------------------------------------------------------------ judging */
 
-typedef enum state_kind { IN_ORDER, TORN_HEADER, UNSYNCED, POWER_CUT, KINDS } state_kind;
+typedef enum state_kind { IN_ORDER, TORN_HEADER, UNSYNCED, POWER_CUT, AGAIN, KINDS } state_kind;
 /* Old and new are whole; what is lost raises or warns, and nothing else was promised. */
-static const char *const KIND_NAMES[] = {"in order", "torn headers", "unsynced", "power cuts"};
+static const char *const KIND_NAMES[] = {"in order", "torn headers", "unsynced", "power cuts",
+                                         "crashed again"};
 
 typedef struct tally {
     int64_t states, old, fresh, errors, wrong, lost;
@@ -59,8 +61,11 @@ static void report(const run *r, state_kind kind, const char *what, int64_t stop
             step, found, blosc2_last_error());
 }
 
+static void crash_again(const run *r, b2_io *state, const plain_model *found, const plain_model *after,
+                        int64_t stop);
+
 /* The models `low` to `high` are right; nothing readable is right too if `low` is negative. */
-static void judge(const run *r, const b2_io *state, state_kind kind, int low, int high, const char *what,
+static void judge(const run *r, b2_io *state, state_kind kind, int low, int high, const char *what,
                   int64_t stop, const b2_fate *fates)
 {
     int found = state_find(state, r->models, low < 0 ? 0 : low, high);
@@ -74,11 +79,16 @@ static void judge(const run *r, const b2_io *state, state_kind kind, int low, in
     }
     count->errors += found == STATE_UNREADABLE;
     count->wrong += found == STATE_WRONG || found == STATE_WARNED;
-    if (found < 0)
+    if (found < 0) {
         report(r, kind, what, stop, fates, high, found == STATE_UNREADABLE ? "unreadable" : "wrong");
-    else if (!state_goes_on(state, &r->place, &r->models[found])) {
+        return;
+    }
+    plain_model after;
+    if (!state_goes_on(state, &r->place, &r->models[found], &after)) {
         count->wrong++;
         report(r, kind, what, stop, fates, high, "a writer cannot go on");
+    } else if (r->settled == 0) {
+        crash_again(r, state, &r->models[found], &after, stop);
     }
 }
 
@@ -107,8 +117,8 @@ static void each_part(const run *r, int64_t stop, b2_fate *fates, state_fn *visi
 static void each_in_order(const run *r, state_fn *visit, void *context)
 {
     int64_t count = b2_io_recording_count(r->io);
-    b2_fate *fates = whole_fates(count);
-    for (int64_t stop = 1; stop <= count; stop++) {
+    b2_fate *fates = own_fates(r->io);
+    for (int64_t stop = r->settled + 1; stop <= count; stop++) {
         each_part(r, stop, fates, visit, context);
         visit(r, stop, fates, "call", context);
     }
@@ -124,7 +134,8 @@ static void judge_in_order(const run *r, int64_t stop, const b2_fate *fates, con
     bool is_over = !is_part && r->ends[step] == stop;
     b2_io *state;
     CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
-    judge(r, state, is_torn ? TORN_HEADER : IN_ORDER, is_over ? step : step - 1, step, what, stop, fates);
+    state_kind kind = r->settled ? AGAIN : is_torn ? TORN_HEADER : IN_ORDER;
+    judge(r, state, kind, is_over ? step : step - 1, step, what, stop, fates);
     b2_io_recording_free(state);
 }
 
@@ -169,11 +180,11 @@ static void each_loss(const run *r, int64_t stop, const int64_t *pending, int co
 static void each_unsynced(const run *r, state_fn *visit, void *context)
 {
     int64_t records = b2_io_recording_count(r->io);
-    b2_fate *fates = whole_fates(records);
-    for (int64_t stop = 1; stop <= records; stop++) {
+    b2_fate *fates = own_fates(r->io);
+    for (int64_t stop = r->settled + 1; stop <= records; stop++) {
         int64_t pending[PENDING_MAX];
         int count = 0;
-        for (int64_t i = 0; i < stop; i++)
+        for (int64_t i = r->settled; i < stop; i++)
             if (!b2_io_recording_is_durable(r->io, i, stop) && count < PENDING_MAX) pending[count++] = i;
         if (count) each_loss(r, stop, pending, count, fates, visit, context);
     }
@@ -194,8 +205,26 @@ static void judge_unsynced(const run *r, int64_t stop, const b2_fate *fates, con
     if (!syncs && !(low == step && r->steps_flush[step])) low = -1;
     b2_io *state;
     CHECK_OK(b2_io_recording_replay(r->io, stop, fates, &state));
-    judge(r, state, syncs ? UNSYNCED : POWER_CUT, low, step, what, stop, fates);
+    judge(r, state, r->settled ? AGAIN : syncs ? UNSYNCED : POWER_CUT, low, step, what, stop, fates);
     b2_io_recording_free(state);
+}
+
+/* ------------------------------------------------------------------ crashed again */
+
+/* While a writer went on from `found` to `after`, by the records from `stop` on, there was another crash. */
+static void crash_again(const run *r, b2_io *state, const plain_model *found, const plain_model *after,
+                        int64_t stop)
+{
+    static int64_t number;
+    int64_t end = b2_io_recording_count(state);
+    if (number++ % (31 * stride)) return;
+    run again = {.scenario = r->scenario, .place = r->place, .io = state, .step_count = 1, .settled = stop};
+    again.models[0] = *found;
+    again.models[1] = *after;
+    again.ends[0] = stop;
+    again.ends[1] = end;
+    each_in_order(&again, judge_in_order, NULL);
+    if (r->place.durability == BLOSC2_DURABILITY_FSYNC) each_unsynced(&again, judge_unsynced, NULL);
 }
 
 /* ------------------------------------------------------------------ for other readers */

@@ -99,13 +99,14 @@ static bool state_is_right(const place *at, const b2_io *state, caterva_array *a
     /* Removing the files of a directory takes memory, for their names. */
     bool cleans = at->kind == FAIL_ONCE || (at->kind == FAIL_MEMORY && at->r->place.home == BLOSC2_HOME_FILE);
     bool is_left_over = cleans && is_old && count_entries(state) > entries, refuses = false;
-    plain_model stored = is_old ? *old : *fresh;
+    plain_model stored = is_old ? *old : *fresh, after;
     b2_schunk_use_io(state);
     bool right = !array || at->kind == FAIL_FOREVER || at->kind == FAIL_TORN ||
                  handle_is_right(at, array, &stored, &refuses);
     b2_schunk_use_io(NULL);
     if (is_left_over && !refuses) return report(at, "something is left over");
-    return right && (state_goes_on(state, &at->r->place, &stored) || report(at, "a writer cannot go on"));
+    return right &&
+           (state_goes_on(state, &at->r->place, &stored, &after) || report(at, "a writer cannot go on"));
 }
 
 /** @return Whether the step failed: there are so many calls. */

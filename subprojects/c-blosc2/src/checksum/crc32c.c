@@ -8,6 +8,9 @@
 
 /* Best first. */
 static const b2_crc32c_way *const WAYS[] = {
+#ifdef B2_HAVE_CRC32C_VPCLMUL
+    &b2_crc32c_vpclmul,
+#endif
 #ifdef B2_HAVE_CRC32C_SSE42
     &b2_crc32c_sse42,
 #endif

@@ -27,6 +27,7 @@ typedef struct b2_crc32c_way {
 
 extern const b2_crc32c_way b2_crc32c_tables; /* in plain C: the definition */
 extern const b2_crc32c_way b2_crc32c_sse42;  /* each only where B2_HAVE_CRC32C_<NAME> */
+extern const b2_crc32c_way b2_crc32c_vpclmul;
 extern const b2_crc32c_way b2_crc32c_armv8;
 
 /** All built in, best first, for tests. @return Their number. */

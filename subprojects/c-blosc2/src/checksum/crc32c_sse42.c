@@ -3,31 +3,9 @@
  * stretches are done at once; PCLMULQDQ joins them. After V. Gopal and others, "Fast CRC computation for
  * iSCSI polynomial using CRC32 instruction", Intel white paper 323405, 2011.
  */
-#include <nmmintrin.h>
-#include <string.h>
-#include <wmmintrin.h>
-
 #include "checksum/crc32c.h"
+#include "checksum/crc32c_x86.h"
 #include "cpu/cpu.h"
-
-static inline uint64_t load(const uint8_t *p)
-{
-    uint64_t x;
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-/**
- * The checksum as it is n zero bytes later, where `power` is x^(8n - 33) modulo the polynomial, reflected.
- * The product of two reflected polynomials is one bit short of 64, that is, multiplied by x; the instruction
- * multiplies its 64 bits by x^32, and reduces.
- */
-static inline uint64_t pass_zeros(uint64_t crc, uint32_t power)
-{
-    __m128i product =
-        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi32_si128((int32_t)power), 0);
-    return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
-}
 
 /** Three stretches of `n` bytes, a multiple of 8; the powers are those of n and of 2n bytes. */
 static inline uint64_t update_three(uint64_t crc, const uint8_t *data, size_t n, uint32_t power,
@@ -35,11 +13,11 @@ static inline uint64_t update_three(uint64_t crc, const uint8_t *data, size_t n,
 {
     uint64_t second = 0, third = 0;
     for (const uint8_t *p = data; p < data + n; p += 8) {
-        crc = _mm_crc32_u64(crc, load(p));
-        second = _mm_crc32_u64(second, load(p + n));
-        third = _mm_crc32_u64(third, load(p + 2 * n));
+        crc = _mm_crc32_u64(crc, b2_crc32c_load(p));
+        second = _mm_crc32_u64(second, b2_crc32c_load(p + n));
+        third = _mm_crc32_u64(third, b2_crc32c_load(p + 2 * n));
     }
-    return pass_zeros(crc, power2) ^ pass_zeros(second, power) ^ third;
+    return b2_crc32c_pass_zeros(crc, power2) ^ b2_crc32c_pass_zeros(second, power) ^ third;
 }
 
 static uint32_t update(uint32_t start, const uint8_t *data, size_t bytes)
@@ -49,7 +27,7 @@ static uint32_t update(uint32_t start, const uint8_t *data, size_t bytes)
         crc = update_three(crc, data, 1024, 0x170076fa, 0xa51b6135);
     for (; bytes >= 3 * 128; bytes -= 3 * 128, data += 3 * 128)
         crc = update_three(crc, data, 128, 0x0d3b6092, 0xb9e02b86);
-    for (; bytes >= 8; bytes -= 8, data += 8) crc = _mm_crc32_u64(crc, load(data));
+    for (; bytes >= 8; bytes -= 8, data += 8) crc = _mm_crc32_u64(crc, b2_crc32c_load(data));
     for (; bytes > 0; bytes--, data++) crc = _mm_crc32_u8((uint32_t)crc, *data);
     return ~(uint32_t)crc;
 }

@@ -50,6 +50,7 @@ enum {
     LEAF1_ECX_OSXSAVE = 1u << 27,
     LEAF1_EDX_SSE2 = 1u << 26,
     LEAF7_EBX_AVX2 = 1u << 5,
+    LEAF7_ECX_VPCLMUL = 1u << 10,
     STATE_AVX = 0x06,    /* xmm, ymm */
     STATE_AVX512 = 0xe6, /* and opmask, zmm */
 };
@@ -68,7 +69,9 @@ uint32_t b2_cpu_features(void)
 
     registers seven = cpuid(7);
     uint32_t state = saved_state();
-    if ((state & STATE_AVX) == STATE_AVX) features |= flag_if(seven.ebx, LEAF7_EBX_AVX2, B2_CPU_AVX2);
+    if ((state & STATE_AVX) == STATE_AVX)
+        features |= flag_if(seven.ebx, LEAF7_EBX_AVX2, B2_CPU_AVX2) |
+                    flag_if(seven.ecx, LEAF7_ECX_VPCLMUL, B2_CPU_VPCLMUL);
     if ((state & STATE_AVX512) == STATE_AVX512)
         features |= flag_if(seven.ebx, LEAF7_EBX_AVX512BW, B2_CPU_AVX512BW);
     return features;

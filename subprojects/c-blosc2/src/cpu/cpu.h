@@ -13,6 +13,7 @@ enum {
     B2_CPU_PCLMUL = 1u << 5,
     B2_CPU_NEON = 1u << 6,
     B2_CPU_ARM_CRC32 = 1u << 7,
+    B2_CPU_VPCLMUL = 1u << 8, /* of 32 bytes */
 };
 
 /** By CPUID and XGETBV of our own: compilers' builtins lie under some compilers (packaging facts 3c). */

@@ -14,6 +14,8 @@ typedef struct failing {
     int64_t fail_stop;  /* the first call that works again */
     int os_error;
     bool tears;
+    b2_before_fn *before;
+    void *before_context;
     _Atomic int64_t calls;
 } failing;
 
@@ -21,6 +23,7 @@ typedef struct failing {
 static int count(failing *f, const char *path)
 {
     int64_t call = atomic_fetch_add(&f->calls, 1);
+    if (f->before) f->before(f->before_context, call);
     if (f->fail_after < 0 || call < f->fail_after || call >= f->fail_stop) return BLOSC2_OK;
     return blosc2_fail_io(BLOSC2_E_IO, f->os_error, path, "%s: call %" PRId64 " failed, as a test wants it",
                           path ? path : "open file", call);
@@ -226,6 +229,13 @@ void b2_io_failing_once(b2_io *io, int os_error)
     failing *f = io->context;
     f->fail_stop = f->fail_after + 1;
     f->os_error = os_error;
+}
+
+void b2_io_failing_before(b2_io *io, b2_before_fn *before, void *context)
+{
+    failing *f = io->context;
+    f->before = before;
+    f->before_context = context;
 }
 
 void b2_io_failing_heal(b2_io *io)

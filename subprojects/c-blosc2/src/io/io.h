@@ -145,6 +145,9 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out);
 void b2_io_failing_tear(b2_io *io);
 /** One call alone is to fail, with this errno; those after it work. */
 void b2_io_failing_once(b2_io *io, int os_error);
+/** Have `before` called before each call: somebody else may do something then. @param call Its number. */
+typedef void b2_before_fn(void *context, int64_t call);
+void b2_io_failing_before(b2_io *io, b2_before_fn *before, void *context);
 /** From now on all calls work. */
 void b2_io_failing_heal(b2_io *io);
 /** How many calls it has seen. */

@@ -154,53 +154,95 @@ static int load_again(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *s
     return load_once(frame, type, schunk);
 }
 
-/* A state of which only metalayers were in doubt must leave none. */
-static bool is_right(const blosc2_schunk *schunk, b2_record_kind last)
+/* Whether the file is not what was opened any more: a map does not grow with it. */
+static bool has_changed(const b2_frame_file *frame, const blosc2_schunk *schunk)
 {
-    return last == B2_RECORD_CHECKPOINT || schunk->seal == BLOSC2_SEAL_WHOLE;
+    b2_identity now;
+    return frame->io->identity(frame->io->context, schunk->path, &now) < 0 ||
+           !b2_identity_same(&now, &frame->identity) || now.bytes != frame->offset + frame->available;
 }
 
-/**
- * The header is not what it should be: what it should be may be found in the file.
- * @param status  Of reading it as it is: BLOSC2_OK if contents of metalayers alone are of somebody else, or
- *                torn, for which the file has a record then.
+/*
+ * Read again what could not be read, while it changes: whoever writes may have been caught between two of his
+ * writes.
+ * @return The status; BLOSC2_E_CORRUPT twice for the same bytes, or after many tries.
  */
-static int recover(b2_frame_file *frame, blosc2_schunk *schunk, int status)
+static int load_settled(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *schunk, int status)
 {
-    b2_failure failure;
-    b2_failure_save(&failure);
-    b2_record_kind last = status == BLOSC2_OK ? B2_RECORD_REDO : B2_RECORD_CHECKPOINT;
-    for (int kind = B2_RECORD_REDO; kind <= (int)last; kind++) {
-        int found =
-            b2_recover_header(frame->io, frame->file, (b2_record_kind)kind, &frame->found, &frame->instead);
-        if (found < 0) return found;
-        if (!frame->instead.bytes) continue;
-        if (load_again(frame, B2_FRAME_CONTIGUOUS, schunk) == BLOSC2_OK && is_right(schunk, last)) {
-            schunk->recovered = kind == B2_RECORD_REDO ? BLOSC2_RECOVERED_WHOLE : BLOSC2_RECOVERED_OLDER;
-            return BLOSC2_OK;
-        }
-        b2_buffer_free(&frame->instead);
+    enum { TRIES = 20, FAST_TRIES = 4 };
+    uint32_t before = ~frame->seen;
+    for (int i = 1; i < TRIES && status == BLOSC2_E_CORRUPT && frame->seen != before; i++) {
+        if (i > FAST_TRIES) b2_io_sleep(1);
+        before = frame->seen;
+        status = load_again(frame, type, schunk);
     }
-    b2_buffer_free(&frame->found);
-    if (status == BLOSC2_OK && last == B2_RECORD_REDO)
-        status = load_again(frame, B2_FRAME_CONTIGUOUS, schunk);
-    if (status < 0) b2_failure_restore(&failure);
     return status;
 }
 
-/* Whoever writes meanwhile may have been caught between two of his writes: what changes is read again. */
+/* Whether a record of that kind leads to a state that checks out. @return A status, and what it is of in
+ * `is_right`. */
+static int try_record(b2_frame_file *frame, blosc2_schunk *schunk, b2_record_kind kind, bool *is_right)
+{
+    int status = b2_recover_header(frame->io, frame->file, kind, &frame->found, &frame->instead);
+    *is_right = false;
+    if (status < 0 || !frame->instead.bytes) return status;
+    *is_right = load_again(frame, B2_FRAME_CONTIGUOUS, schunk) == BLOSC2_OK;
+    if (!*is_right) b2_buffer_free(&frame->instead);
+    return BLOSC2_OK;
+}
+
+/* A torn header leaves contents of metalayers that are in doubt: with the right one none are. */
+static int complete(b2_frame_file *frame, blosc2_schunk *schunk)
+{
+    bool is_right;
+    int status = try_record(frame, schunk, B2_RECORD_REDO, &is_right);
+    if (status < 0) return status;
+    if (is_right && schunk->seal == BLOSC2_SEAL_WHOLE) {
+        schunk->recovered = BLOSC2_RECOVERED_WHOLE;
+        return BLOSC2_OK;
+    }
+    b2_buffer_free(&frame->instead);
+    b2_buffer_free(&frame->found);
+    return load_again(frame, B2_FRAME_CONTIGUOUS, schunk);
+}
+
+/* The header is not what it should be: what it should be may be found in the file. */
+static int recover(b2_frame_file *frame, blosc2_schunk *schunk)
+{
+    b2_failure failure;
+    uint32_t seen = frame->seen;
+    bool is_right;
+    b2_failure_save(&failure);
+    int status = try_record(frame, schunk, B2_RECORD_REDO, &is_right);
+    if (status < 0 || is_right) {
+        schunk->recovered = BLOSC2_RECOVERED_WHOLE;
+        return status;
+    }
+    /* Who was just replacing the header may be done, and his record gone: that is no reason for an older
+     * state. */
+    b2_buffer_free(&frame->found);
+    status = load_again(frame, B2_FRAME_CONTIGUOUS, schunk);
+    if (status != BLOSC2_E_CORRUPT) return status;
+    if (frame->seen != seen || has_changed(frame, schunk)) return b2_store_changed(schunk->path);
+    status = try_record(frame, schunk, B2_RECORD_CHECKPOINT, &is_right);
+    if (status < 0 || is_right) {
+        schunk->recovered = BLOSC2_RECOVERED_OLDER;
+        return status;
+    }
+    b2_buffer_free(&frame->found);
+    b2_failure_restore(&failure);
+    return BLOSC2_E_CORRUPT;
+}
+
 int b2_load_frame(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
 {
-    enum { TRIES = 4 };
     int status = load_once(frame, type, schunk);
-    for (int i = 1; i < TRIES && status == BLOSC2_E_CORRUPT && schunk->path[0]; i++) {
-        uint32_t before = frame->seen;
-        status = load_again(frame, type, schunk);
-        if (frame->seen == before) break;
-    }
-    bool in_doubt = status == BLOSC2_E_CORRUPT || (status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_LAYERS);
+    if (schunk->path[0]) status = load_settled(frame, type, schunk, status);
     bool has_records = type == B2_FRAME_CONTIGUOUS && frame->offset == 0 && schunk->path[0];
-    return in_doubt && has_records ? recover(frame, schunk, status) : status;
+    if (!has_records) return status;
+    if (status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_LAYERS) return complete(frame, schunk);
+    if (status != BLOSC2_E_CORRUPT) return status;
+    return has_changed(frame, schunk) ? b2_store_changed(schunk->path) : recover(frame, schunk);
 }
 
 void b2_frame_file_free(b2_frame_file *frame)

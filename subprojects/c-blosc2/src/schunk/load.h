@@ -27,8 +27,9 @@ typedef struct b2_frame_file {
 /**
  * Read header, index and trailer. Bytes that another process replaces meanwhile are read again; a header that
  * a crash has damaged is completed, or replaced by an older one (schunk/recover.h).
- * @param frame  With io, file and offset; the rest is filled in. Its buffers pass to the caller, on failure
- * too.
+ * @param frame  With io, file, offset and identity; the rest is filled in. Its buffers pass to the caller, on
+ *               failure too.
+ * @return Also BLOSC2_E_CHANGED: open the file again, others have written to it meanwhile.
  */
 int b2_load_frame(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *schunk);
 

@@ -108,12 +108,13 @@ static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
 
 int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out)
 {
-    enum { TRIES = 8 }; /* what is read while another process replaces the header may be half of each */
+    enum { TRIES = 20 }; /* what is read while another process replaces the header may be half of each */
     int status = BLOSC2_OK;
     for (int i = 0; i < TRIES; i++) {
         b2_identity before = {0}, after = {0};
         bool known = like->io->identity(like->io->context, like->path, &before) == BLOSC2_OK;
         status = open_once(like, out);
+        if (status == BLOSC2_E_CHANGED) continue;
         if (status != BLOSC2_E_CORRUPT || !known) break;
         b2_failure failure;
         b2_failure_save(&failure);
