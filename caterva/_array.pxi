@@ -56,6 +56,7 @@ cdef class ArrayHandle:
     """A compressed array of the C library. A change that was begun ends with `commit` or `rollback`."""
 
     cdef Owner owner
+    cdef object given  # the path as the caller gave it, or None
     cdef object __weakref__
 
     @cython.critical_section  # beside close(), where there is no GIL
@@ -80,7 +81,7 @@ cdef class ArrayHandle:
         with nogil:
             status = caterva_array_create(&options.options, &owner.array)
         check(status)
-        return wrap(owner)
+        return wrap(owner, keywords["path"])
 
     def copy(self, **keywords):
         """Copy into a new array, with a change begun there. Keywords: those of `Options` without fill."""
@@ -90,12 +91,12 @@ cdef class ArrayHandle:
         with nogil:
             status = caterva_array_copy(source.array, &options.options, &owner.array)
         check(status)
-        return wrap(owner)
+        return wrap(owner, keywords["path"])
 
     @staticmethod
     def open(path, int64_t offset, int mode, int64_t max_bytes=0, safety=(0, 0, 0, 0)):
         """Open a file or directory. Mode: 0 to read, 1 to write too, 2 to read a file that is mapped."""
-        cdef bytes encoded = os.fsencode(path)
+        cdef bytes encoded = absolute_path(path)
         cdef blosc2_origin origin
         if b"\0" in encoded:
             raise ValueError(f"path: {path!r} contains a NUL byte")
@@ -105,7 +106,7 @@ cdef class ArrayHandle:
         origin.mode = <blosc2_mode>mode
         origin.max_bytes = max_bytes
         parse_safety(safety, &origin.safety)
-        return open_origin(&origin, None)
+        return wrap(open_owner(&origin, None), path)
 
     @staticmethod
     def from_bytes(buffer, int64_t max_bytes=0):
@@ -116,7 +117,7 @@ cdef class ArrayHandle:
         origin.bytes = held.view.buf
         origin.size = held.view.len
         origin.max_bytes = max_bytes
-        return open_origin(&origin, None)
+        return wrap(open_owner(&origin, None), None)
 
     @staticmethod
     def open_source(read, int64_t size, int64_t max_bytes=0):
@@ -127,7 +128,7 @@ cdef class ArrayHandle:
         origin.context = <void *>read
         origin.size = size
         origin.max_bytes = max_bytes
-        return open_origin(&origin, read)
+        return wrap(open_owner(&origin, read), None)
 
     def close(self):
         """Release the array once calls in other threads are over, and bring what is committed to the medium.
@@ -190,8 +191,15 @@ cdef class ArrayHandle:
 
     @property
     def path(self):
+        """As it was given; None in memory."""
+        self.own()
+        return self.given
+
+    @property
+    def absolute_path(self):
+        """What it was when the array was made or opened, whatever the working directory is now; None in memory."""
         cdef Owner owner = self.own()
-        return os.fsdecode(<bytes>blosc2_schunk_path(owner.schunk()))
+        return os.fsdecode(<bytes>blosc2_schunk_path(owner.schunk())) or None
 
     @property
     def read_only(self):
@@ -521,10 +529,6 @@ cdef Owner open_owner(const blosc2_origin *origin, source):
     return owner
 
 
-cdef ArrayHandle open_origin(const blosc2_origin *origin, source):
-    return wrap(open_owner(origin, source))
-
-
 cdef Owner reopen(Owner lost):
     """A child has inherited an array that a thread of its parent was changing: as its file has it."""
     cdef blosc2_origin origin
@@ -548,9 +552,10 @@ cdef Owner reopen(Owner lost):
     return owner
 
 
-cdef ArrayHandle wrap(Owner owner):
+cdef ArrayHandle wrap(Owner owner, path):
     cdef ArrayHandle handle = ArrayHandle.__new__(ArrayHandle)
     handle.owner = owner
+    handle.given = None if path is None else os.fsdecode(path)
     return handle
 
 

@@ -57,6 +57,17 @@ cdef int parse_safety(safety, blosc2_safety *out) except -1:
     return 0
 
 
+cdef bytes absolute_path(path):
+    """A path that stays right when the working directory changes. Links and dots are left as they are."""
+    cdef bytes encoded = os.fsencode(path)
+    if os.path.isabs(encoded):
+        return encoded
+    try:
+        return os.path.join(os.getcwdb(), encoded)
+    except OSError:  # it is gone
+        return encoded
+
+
 cdef class Options:
     """The keywords of an array that is to be made, as the C library wants them, and what keeps them alive."""
 
@@ -70,7 +81,7 @@ cdef class Options:
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
-        self.kept = [dtype.encode(), None if path is None else os.fsencode(path)]
+        self.kept = [dtype.encode(), None if path is None else absolute_path(path)]
         options.dtype = <bytes>self.kept[0]
         if path is not None:
             options.path = <bytes>self.kept[1]

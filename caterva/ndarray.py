@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from abc import ABCMeta
 from collections.abc import Iterator
 from typing import Any
@@ -58,8 +57,6 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
-        # Where it is, whatever becomes of the working directory: for who unpickles it.
-        self._absolute = os.path.abspath(handle.path) if handle.path else None
 
     # ---------------------------------------------------------------- what it is
 
@@ -174,8 +171,8 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     @property
     def urlpath(self) -> str | None:
-        """Path of the file or directory; None in memory."""
-        return self._handle.path or None
+        """Path of the file or directory, as it was given; None in memory."""
+        return self._handle.path
 
     @property
     def info(self) -> Info:
@@ -369,10 +366,11 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     def __reduce__(self) -> Any:
         """Arrays in files are pickled by path and mode, those in memory by their bytes."""
-        if self._absolute is None:
+        path = self._handle.absolute_path
+        if path is None:
             return _from_bytes, (self.to_bytes(), self.max_bytes, self._keeps())
         mode = "r" if self._handle.read_only else "a"
-        place = (self._absolute, mode, *self._place)
+        place = (path, mode, *self._place)
         return _open, (*place, self.max_bytes, Safety.of_core(self._handle.safety), self._keeps())
 
     # ---------------------------------------------------------------- the handle

@@ -420,3 +420,21 @@ def test_on_a_full_disk_the_array_stays_as_it_was(home, path):
     done = subprocess.run(run, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert neighbours(path) == [path.name]
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_a_working_directory_that_changes_matters_to_nobody(contiguous, path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    made = cat.zeros((9, 9), dtype="<i4", chunks=(4, 4), urlpath="array.b2nd", contiguous=contiguous)
+    opened = cat.open("array.b2nd", cache_bytes=0)
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    made[:5] = 1
+    assert opened.refresh() and opened[4, 8] == 1
+    opened.append(np.full((2, 9), 2, "<i4"))
+    opened.compact()
+    assert made.refresh() and made.shape == (11, 9)
+    np.testing.assert_array_equal(np.asarray(made)[::5, 0], [1, 0, 2])
+    assert made.urlpath == opened.urlpath == "array.b2nd"
+    assert not list(elsewhere.iterdir())

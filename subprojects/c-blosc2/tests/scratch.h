@@ -140,4 +140,14 @@ static inline void scratch_remove(const char *path)
     scratch_remove_visited(path, NULL);
 }
 
+/** Path of an entry. It stays until there have been three more. */
+static inline const char *scratch_path(const char *directory, const char *name)
+{
+    static char paths[4][SCRATCH_PATH_BYTES];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
 #endif

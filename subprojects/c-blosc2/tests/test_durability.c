@@ -16,13 +16,6 @@ enum { CHUNK = 6000, BLOCK = 1000, COUNT = 5 };
 static const char *directory;
 static blosc2_workspace *workspace;
 
-static const char *path_of(const char *name)
-{
-    static char path[SCRATCH_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    return path;
-}
-
 /* ------------------------------------------------------------------ files as bytes */
 
 typedef struct file_bytes {
@@ -146,7 +139,7 @@ static int version_in(const char *path, blosc2_recovery *recovery)
 
 static void a_header_torn_at_any_byte_is_completed(void)
 {
-    const char *path = path_of("torn");
+    const char *path = scratch_path(directory, "torn");
     blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
     file_bytes old = load(path);
     CHECK_OK(commit_version(schunk, 1));
@@ -158,7 +151,7 @@ static void a_header_torn_at_any_byte_is_completed(void)
     uint8_t *torn = malloc((size_t)(new.size + record_bytes));
     if (!torn) abort();
     for (int32_t at = 0; at <= header_bytes; at++) {
-        memcpy(torn, new.bytes, (size_t)new.size);
+        memcpy(torn, new.bytes, (size_t) new.size);
         memcpy(torn + at, old.bytes + at, (size_t)(header_bytes - at));
         b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
         save(path, torn, new.size + record_bytes);
@@ -171,7 +164,7 @@ static void a_header_torn_at_any_byte_is_completed(void)
         CHECK(recovery == (is_old || is_new ? BLOSC2_RECOVERED_NOTHING : BLOSC2_RECOVERED_WHOLE));
     }
     /* A header that is neither is not completed. */
-    memcpy(torn, new.bytes, (size_t)new.size);
+    memcpy(torn, new.bytes, (size_t) new.size);
     torn[35] ^= 1;
     b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
     torn[new.size + 20] ^= 1;
@@ -186,7 +179,7 @@ static void a_header_torn_at_any_byte_is_completed(void)
 /* What a power cut may leave: the header of a commit without any of its other bytes. */
 static void a_header_without_its_bytes_gives_the_flushed_state(void)
 {
-    const char *path = path_of("flushed");
+    const char *path = scratch_path(directory, "flushed");
     blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
     CHECK_OK(commit_version(schunk, 1));
     CHECK_OK(blosc2_schunk_flush(schunk));
@@ -202,13 +195,13 @@ static void a_header_without_its_bytes_gives_the_flushed_state(void)
         if (!lost) abort();
         memcpy(lost, flushed.bytes, (size_t)flushed.size);
         memcpy(lost, now.bytes, (size_t)checkpoint);
-        save(path_of("lost"), lost, now.size);
+        save(scratch_path(directory, "lost"), lost, now.size);
         blosc2_recovery recovery;
-        CHECK(version_in(path_of("lost"), &recovery) == 1);
+        CHECK(version_in(scratch_path(directory, "lost"), &recovery) == 1);
         CHECK(recovery == BLOSC2_RECOVERED_OLDER);
         free(lost);
         free(now.bytes);
-        path = path_of("flushed");
+        path = scratch_path(directory, "flushed");
     }
     blosc2_schunk_free(schunk);
     free(flushed.bytes);
@@ -218,7 +211,7 @@ static void a_header_without_its_bytes_gives_the_flushed_state(void)
 
 static void dead_space_is_bounded(blosc2_durability durability)
 {
-    const char *path = path_of("space");
+    const char *path = scratch_path(directory, "space");
     blosc2_schunk *schunk = create(path, durability);
     int64_t most = 0, live = 0;
     for (int version = 1; version < 3000; version++) {
@@ -243,7 +236,7 @@ static void dead_space_is_bounded(blosc2_durability durability)
 
 static void a_flushed_file_ends_with_its_frame(void)
 {
-    const char *path = path_of("ends");
+    const char *path = scratch_path(directory, "ends");
     blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER);
     for (int version = 1; version < 200; version++) {
         CHECK_OK(commit_version(schunk, version % 90));
@@ -262,7 +255,7 @@ static void a_flushed_file_ends_with_its_frame(void)
 
 static void compaction_leaves_no_dead_space(void)
 {
-    const char *path = path_of("compact");
+    const char *path = scratch_path(directory, "compact");
     blosc2_schunk *schunk = create(path, BLOSC2_DURABILITY_ORDER), *reader;
     for (int version = 1; version < 30; version++) CHECK_OK(commit_version(schunk, version));
     CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_READ, &reader));
@@ -305,7 +298,7 @@ static void after_a_failed_sync_a_handle_changes_nothing(void)
     for (fail_from = 0; fail_from < 8; fail_from++) {
         char name[32];
         snprintf(name, sizeof name, "sync-%d", fail_from);
-        const char *path = path_of(name);
+        const char *path = scratch_path(directory, name);
         syncs = 0;
         b2_schunk_use_io(&failing_sync);
         blosc2_schunk *schunk = begin_new(path, BLOSC2_DURABILITY_FSYNC);

@@ -14,21 +14,12 @@ enum { CHUNK = 4000, BLOCK = 1000, COUNT = 3 };
 static const char *directory;
 static blosc2_workspace *workspace;
 
-static const char *path_of(const char *name)
-{
-    static char paths[4][SCRATCH_PATH_BYTES];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
-
 /* ------------------------------------------------------------------ tables */
 
 static void test_one_file_is_locked_once(void)
 {
     const b2_io *io = b2_io_system();
-    const char *path = path_of("lock");
+    const char *path = scratch_path(directory, "lock");
     b2_file *first = NULL, *second = NULL, *reader = NULL;
     char bytes[4] = "";
     CHECK_OK(io->lock(io->context, path, &first));
@@ -45,7 +36,7 @@ static void test_one_file_is_locked_once(void)
     CHECK_OK(io->size(io->context, second, &size));
     CHECK(size == 12);
     io->unlock(io->context, second);
-    CHECK(io->lock(io->context, path_of("nowhere/lock"), &second) == BLOSC2_E_IO &&
+    CHECK(io->lock(io->context, scratch_path(directory, "nowhere/lock"), &second) == BLOSC2_E_IO &&
           strstr(blosc2_last_error(), "locking=False"));
     CHECK(io->lock(io->context, directory, &second) == BLOSC2_E_IO);
     CHECK_OK(io->remove(io->context, path));
@@ -82,7 +73,7 @@ static bool check_holds(const char *path)
 static void test_snapshots_are_told_by_generation(void)
 {
     const b2_io *io = b2_io_system();
-    const char *path = path_of("held");
+    const char *path = scratch_path(directory, "held");
     b2_file *file = NULL;
     CHECK_OK(io->open(io->context, path, B2_OPEN_NEW, &file));
     io->close(io->context, file);
@@ -93,7 +84,8 @@ static void test_snapshots_are_told_by_generation(void)
     (void)works;
 #endif
     check_holds(directory);
-    CHECK_OK(io->hold(io->context, path_of("nothing"), 0, &file)); /* no failure: nothing is held */
+    CHECK_OK(io->hold(io->context, scratch_path(directory, "nothing"), 0,
+                      &file)); /* no failure: nothing is held */
     CHECK(file == NULL);
     CHECK_OK(io->remove(io->context, path));
 }
@@ -107,16 +99,16 @@ static void count_name(void *context, const char *name)
 static void test_a_directory_is_listed(void)
 {
     const b2_io *io = b2_io_system();
-    const char *path = path_of("listed");
+    const char *path = scratch_path(directory, "listed");
     int seen = 0;
     CHECK_OK(io->make_directory(io->context, path));
     CHECK_OK(io->list(io->context, path, count_name, &seen));
     CHECK(seen == 0);
-    CHECK_OK(io->make_directory(io->context, path_of("listed/one")));
-    CHECK_OK(io->make_directory(io->context, path_of("listed/two")));
+    CHECK_OK(io->make_directory(io->context, scratch_path(directory, "listed/one")));
+    CHECK_OK(io->make_directory(io->context, scratch_path(directory, "listed/two")));
     CHECK_OK(io->list(io->context, path, count_name, &seen));
     CHECK(seen == 11);
-    CHECK(io->list(io->context, path_of("nothing"), count_name, &seen) == BLOSC2_E_NOT_FOUND);
+    CHECK(io->list(io->context, scratch_path(directory, "nothing"), count_name, &seen) == BLOSC2_E_NOT_FOUND);
     scratch_remove(path);
 }
 
@@ -188,7 +180,7 @@ static int value_of(const blosc2_schunk *schunk, int64_t chunk)
 
 static void test_handles_take_turns(blosc2_home home)
 {
-    const char *path = path_of("turns");
+    const char *path = scratch_path(directory, "turns");
     blosc2_schunk *first = make(path, home), *second = opened(path, BLOSC2_UPDATE);
     blosc2_schunk *reader = opened(path, BLOSC2_READ);
     bool changed = true;
@@ -214,8 +206,8 @@ static void test_handles_take_turns(blosc2_home home)
     blosc2_schunk_free(first);
     blosc2_schunk_free(second);
     blosc2_schunk_free(reader);
-    scratch_remove(path_of("turns.b2lock"));
-    scratch_remove(path_of("turns"));
+    scratch_remove(scratch_path(directory, "turns.b2lock"));
+    scratch_remove(scratch_path(directory, "turns"));
 }
 
 static int refuse(void *context, blosc2_schunk *fresh)
@@ -227,7 +219,7 @@ static int refuse(void *context, blosc2_schunk *fresh)
 
 static void test_a_reload_that_is_refused_leaves_the_handle(void)
 {
-    const char *path = path_of("refused");
+    const char *path = scratch_path(directory, "refused");
     blosc2_schunk *first = make(path, BLOSC2_HOME_FILE), *second = opened(path, BLOSC2_UPDATE);
     int asked = 0;
     bool changed = true;
@@ -242,13 +234,13 @@ static void test_a_reload_that_is_refused_leaves_the_handle(void)
     CHECK(value_of(second, 0) == 1 && value_of(second, 1) == 3 && value_of(second, 2) == 4);
     blosc2_schunk_free(first);
     blosc2_schunk_free(second);
-    scratch_remove(path_of("refused.b2lock"));
-    scratch_remove(path_of("refused"));
+    scratch_remove(scratch_path(directory, "refused.b2lock"));
+    scratch_remove(scratch_path(directory, "refused"));
 }
 
 static void test_a_store_knows_of_readers(blosc2_home home)
 {
-    const char *path = path_of("readers");
+    const char *path = scratch_path(directory, "readers");
     blosc2_schunk *writer = make(path, home);
     b2_file *probe = NULL;
     CHECK_OK(b2_io_system()->hold(NULL, path, 0, &probe));
@@ -275,8 +267,8 @@ static void test_a_store_knows_of_readers(blosc2_home home)
     CHECK_OK(blosc2_schunk_begin(writer));
     CHECK(!can_tell || !writer->store->has_readers);
     blosc2_schunk_free(writer); /* rolls back */
-    scratch_remove(path_of("readers.b2lock"));
-    scratch_remove(path_of("readers"));
+    scratch_remove(scratch_path(directory, "readers.b2lock"));
+    scratch_remove(scratch_path(directory, "readers"));
 }
 
 /* A second handle that reloads and changes, each of its I/O calls failing in turn. */
@@ -284,7 +276,7 @@ static void test_every_call_can_fail(blosc2_home home)
 {
     int status = -1, failures = 0;
     for (int64_t n = 0; status < 0 && n < 200; n++) {
-        const char *path = path_of("failing");
+        const char *path = scratch_path(directory, "failing");
         blosc2_schunk *first = make(path, home), *second = NULL;
         bool changed = false;
         b2_io *io;
@@ -304,7 +296,7 @@ static void test_every_call_can_fail(blosc2_home home)
         blosc2_schunk_free(second);
         blosc2_schunk_free(first);
         b2_io_failing_free(io);
-        scratch_remove(path_of("failing.b2lock"));
+        scratch_remove(scratch_path(directory, "failing.b2lock"));
         scratch_remove(path);
         CHECK(scratch_entries(directory) == 0);
     }

@@ -15,13 +15,6 @@ enum { CHUNK = 6000, BLOCK = 1000, COUNT = 5 };
 static const char *directory;
 static blosc2_workspace *workspace;
 
-static const char *path_of(const char *name)
-{
-    static char path[SCRATCH_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    return path;
-}
-
 static blosc2_schunk_options options_of(blosc2_home home, const char *path)
 {
     static const blosc2_metalayer layers[] = {{"shape", (const uint8_t *)"\0\1\2\3", 4},
@@ -122,11 +115,11 @@ static void change_layers(blosc2_schunk *schunk)
 static void test_life(blosc2_home home, const char *name)
 {
     bool on_disk = home == BLOSC2_HOME_FILE || home == BLOSC2_HOME_DIRECTORY;
-    blosc2_schunk_options options = options_of(home, on_disk ? path_of(name) : NULL);
+    blosc2_schunk_options options = options_of(home, on_disk ? scratch_path(directory, name) : NULL);
     blosc2_schunk *schunk;
     CHECK_OK(blosc2_schunk_create(&options, &schunk));
     CHECK_OK(put(schunk, 1, 0));
-    if (on_disk) CHECK(!scratch_is_there(path_of(name))); /* not there before it is whole */
+    if (on_disk) CHECK(!scratch_is_there(scratch_path(directory, name))); /* not there before it is whole */
     CHECK_OK(blosc2_schunk_commit(schunk));
     CHECK(put(schunk, 2, 0) == BLOSC2_E_ARGUMENT); /* no change open */
 
@@ -151,7 +144,7 @@ static void test_life(blosc2_home home, const char *name)
     if (on_disk) {
         blosc2_schunk_free(schunk);
         CHECK(blosc2_schunk_create(&options, &schunk) == BLOSC2_E_EXISTS);
-        CHECK_OK(blosc2_schunk_open(path_of(name), 0, BLOSC2_READ, &schunk));
+        CHECK_OK(blosc2_schunk_open(scratch_path(directory, name), 0, BLOSC2_READ, &schunk));
         CHECK(blosc2_schunk_begin(schunk) == BLOSC2_E_READ_ONLY);
         CHECK(blosc2_schunk_home(schunk) == home);
     }
@@ -168,7 +161,7 @@ static void test_life(blosc2_home home, const char *name)
 static void test_reset_and_append(blosc2_home home, const char *name)
 {
     bool on_disk = home == BLOSC2_HOME_FILE || home == BLOSC2_HOME_DIRECTORY;
-    blosc2_schunk_options options = options_of(home, on_disk ? path_of(name) : NULL);
+    blosc2_schunk_options options = options_of(home, on_disk ? scratch_path(directory, name) : NULL);
     blosc2_schunk *schunk;
     uint8_t special[40];
     CHECK_OK(blosc2_schunk_create(&options, &schunk));
@@ -265,7 +258,7 @@ static int scenario(const char *path, blosc2_home home, int *committed)
 /* Fail each I/O call in turn: what was committed is whole, and opens. */
 static void test_every_call_can_fail(blosc2_home home)
 {
-    const char *path = path_of("failing");
+    const char *path = scratch_path(directory, "failing");
     int status = -1, failures = 0;
     for (int64_t n = 0; status < 0 && n < 500; n++) {
         b2_io *io;
@@ -304,7 +297,7 @@ static void test_every_call_can_fail(blosc2_home home)
         }
         scratch_remove(directory);
         directory = scratch_directory();
-        path = path_of("failing");
+        path = scratch_path(directory, "failing");
     }
     CHECK(status == BLOSC2_OK && failures > 10);
 }
@@ -314,7 +307,7 @@ static void test_every_allocation_can_fail(void)
     int status = -1, failures = 0;
     for (int64_t n = 0; status < 0 && n < 3000; n++) {
         int committed;
-        const char *path = path_of("memory");
+        const char *path = scratch_path(directory, "memory");
         b2_memory_fail_after(n);
         status = scenario(path, BLOSC2_HOME_FILE, &committed);
         b2_memory_fail_after(-1);
@@ -327,11 +320,11 @@ static void test_every_allocation_can_fail(void)
         } else {
             CHECK(!scratch_is_there(path));
         }
-        const char *lock = path_of("memory.b2lock");
+        const char *lock = scratch_path(directory, "memory.b2lock");
         CHECK(scratch_entries(directory) ==
               (committed >= 0) + scratch_is_there(lock)); /* nothing is left over */
         scratch_remove(lock);
-        scratch_remove(path_of("memory"));
+        scratch_remove(scratch_path(directory, "memory"));
     }
     CHECK(status == BLOSC2_OK && failures > 10);
 }

@@ -3,217 +3,11 @@
 
 #include "base/bytes.h"
 #include "chunk/header.h"
-#include "chunk/postscript.h"
+#include "chunk/planes.h"
 #include "chunk/special.h"
+#include "chunk/streams.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
-#include "filters/kernels.h"
-
-/* Compare a block with its checksum, if that was left to do. */
-static int verify_block(const blosc2_view *view, int32_t block)
-{
-    return view->postscript ? b2_postscript_check_block(view, view->postscript, block) : BLOSC2_OK;
-}
-
-/*
- * One stream at `position`, which moves past it. Its content is decoded to `out`, or found where it lies raw;
- * then `content` says where.
- */
-static int find_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
-                       const uint8_t **content, b2_codec_states *codecs)
-{
-    *content = out;
-    if (*position + 4 > view->cbytes)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: its size lies past the chunk");
-    int32_t csize = b2_load_le_i32(view->bytes + *position);
-    *position += 4;
-    if (csize <= 0) {
-        if (csize == 0) {
-            memset(out, 0, (size_t)bytes);
-            return BLOSC2_OK;
-        }
-        if (csize < -255 || *position >= view->cbytes || !(view->bytes[*position] & 1))
-            return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d without a valid run token", csize);
-        memset(out, -csize, (size_t)bytes);
-        *position += 1;
-        return BLOSC2_OK;
-    }
-    if (csize > bytes || csize > view->cbytes - *position)
-        return blosc2_fail(BLOSC2_E_CORRUPT, "stream: size %d (content %d, left in the chunk %lld)", csize,
-                           bytes, (long long)(view->cbytes - *position));
-    const uint8_t *in = view->bytes + *position;
-    *position += csize;
-    if (csize == bytes) {
-        *content = in;
-        return BLOSC2_OK;
-    }
-    return b2_codec_decompress(codecs, view->codec_format, in, csize, out, bytes);
-}
-
-static int decode_stream(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t bytes,
-                         b2_codec_states *codecs)
-{
-    const uint8_t *content;
-    int status = find_stream(view, position, out, bytes, &content, codecs);
-    if (status == BLOSC2_OK && content != out) memcpy(out, content, (size_t)bytes);
-    return status;
-}
-
-static int decode_streams(const blosc2_view *view, int32_t block, uint8_t *out, b2_codec_states *codecs)
-{
-    int32_t start = 0, streams = 0;
-    int status = b2_view_block_start(view, block, &start);
-    if (status == BLOSC2_OK) status = b2_view_stream_count(view, block, &streams);
-    if (status < 0) return status;
-    int32_t bytes = blosc2_view_block_nbytes(view, block) / streams;
-    int64_t position = start;
-    for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++)
-        status = decode_stream(view, &position, out + (size_t)i * (size_t)bytes, bytes, codecs);
-    return status;
-}
-
-static void use_dict(const blosc2_view *view, blosc2_workspace *workspace)
-{
-    uint64_t serial = view->dict_bytes ? view->serial : 0;
-    if (workspace->dict_serial == serial) return;
-    b2_codec_set_dict(workspace->codecs, view->dict_bytes ? view->bytes + view->dict_start : NULL,
-                      view->dict_bytes);
-    workspace->dict_serial = serial;
-}
-
-/*
- * A prefix of LZ4 takes time in proportion to its length, but long matches are copied slowly there: streams
- * that are nearly all match are decoded faster as a whole (measured: benchmarks/README.md).
- */
-enum { PREFIX_OF_8_MAX = 5, TIGHT_RATIO = 16, STREAM_STEP = 64 };
-
-/* Bytes of each of the block's streams that bring the first `bytes` of it; 0: all are needed. */
-static int32_t stream_prefix(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
-                             int32_t bytes, int32_t *streams)
-{
-    if (block < 0 || block >= view->block_count || view->vl_blocks || !b2_view_is_regular(view)) return 0;
-    if (view->dict_bytes || !b2_format_has_prefix(view->codec_format)) return 0;
-    if (b2_view_stream_count(view, block, streams) < 0 || b2_pipeline_planes(pipeline) != *streams) return 0;
-    int32_t whole = blosc2_view_block_nbytes(view, block) / *streams;
-    int32_t need = (bytes / *streams + STREAM_STEP) / STREAM_STEP * STREAM_STEP;
-    return need <= whole / 8 * PREFIX_OF_8_MAX ? need : 0;
-}
-
-/*
- * The first `want` bytes of a stream of `bytes`, as find_stream() finds them. Whole ones go through
- * `scratch`, which has room for them.
- */
-static int find_prefix(const blosc2_view *view, int64_t *position, uint8_t *out, int32_t want, int32_t bytes,
-                       uint8_t *scratch, const uint8_t **content, b2_codec_states *codecs)
-{
-    int32_t csize = *position + 4 <= view->cbytes ? b2_load_le_i32(view->bytes + *position) : 0;
-    bool is_coded = csize > 0 && csize < bytes && csize <= view->cbytes - *position - 4;
-    if (want < bytes && is_coded && csize >= bytes / TIGHT_RATIO) {
-        const uint8_t *in = view->bytes + *position + 4;
-        *position += 4 + (int64_t)csize;
-        *content = out;
-        return b2_codec_decompress_prefix(codecs, view->codec_format, in, csize, out, want);
-    }
-    int status = find_stream(view, position, want < bytes ? scratch : out, bytes, content, codecs);
-    if (status < 0 || *content != scratch || want == bytes) return status;
-    memcpy(out, scratch, (size_t)want); /* the next stream needs it */
-    *content = out;
-    return BLOSC2_OK;
-}
-
-/* ------------------------------------------------------------------ planes */
-
-enum {
-    PLANE_ALIGNMENT = 64
-}; /* of planes that are decoded; a gap keeps them from the same sets of a cache */
-
-static int locate_planes(const blosc2_view *view, int32_t block, int32_t want, blosc2_planes *planes,
-                         blosc2_workspace *workspace)
-{
-    int32_t start, bytes = blosc2_view_block_nbytes(view, block) / planes->count;
-    size_t apart = ((size_t)want / PLANE_ALIGNMENT + 2) * PLANE_ALIGNMENT;
-    int status = b2_buffer_reserve(&workspace->filtered, (size_t)planes->count * apart);
-    if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
-    if (status == BLOSC2_OK) status = b2_view_block_start(view, block, &start);
-    if (status < 0) return status;
-    int64_t position = start;
-    for (int32_t i = 0; i < planes->count && status == BLOSC2_OK; i++)
-        status = find_prefix(view, &position, workspace->filtered.bytes + (size_t)i * apart, want, bytes,
-                             workspace->scratch.bytes, &planes->plane[i], workspace->codecs);
-    return status;
-}
-
-static bool has_planes(const b2_pipeline *pipeline, int32_t streams)
-{
-    return (streams == 2 || streams == 4 || streams == 8) && b2_pipeline_planes(pipeline) == streams;
-}
-
-/* The planes of a regular block, as far as its first `bytes` bytes need them; `count` 0 if there are none. */
-static int find_planes(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block, int32_t bytes,
-                       blosc2_planes *planes, blosc2_workspace *workspace)
-{
-    int32_t streams = 0;
-    int status = b2_view_stream_count(view, block, &streams);
-    planes->count = 0;
-    if (status < 0 || !has_planes(pipeline, streams)) return status;
-    planes->count = streams;
-    planes->items = stream_prefix(view, pipeline, block, bytes, &streams);
-    if (planes->items == 0) planes->items = blosc2_view_block_nbytes(view, block) / streams;
-    use_dict(view, workspace);
-    return locate_planes(view, block, planes->items, planes, workspace);
-}
-
-static void join_all(const blosc2_planes *planes, uint8_t *out)
-{
-    blosc2_rows all = {.count = planes->items, .rows = 1, .out = out};
-    blosc2_planes_join(planes, &all);
-}
-
-void blosc2_planes_join(const blosc2_planes *planes, const blosc2_rows *rows)
-{
-    b2_plane_rows to_join = {
-        .planes = planes->plane,
-        .width = (size_t)planes->count,
-        .items = (size_t)planes->items,
-        .first = (size_t)rows->first,
-        .count = (size_t)rows->count,
-        .rows = (size_t)rows->rows,
-        .row_step = (size_t)rows->step,
-        .out = rows->out,
-        .out_step = (ptrdiff_t)rows->out_step,
-        .streaming = rows->stores == BLOSC2_STORES_STREAMING,
-    };
-    b2_kernels_get()->join_planes(&to_join);
-}
-
-void blosc2_copy_streaming(void *out, const void *in, size_t bytes)
-{
-    b2_kernels_get()->stream_lines(in, out, bytes);
-}
-
-void blosc2_streaming_end(void)
-{
-    b2_kernels_get()->end_streaming();
-}
-
-int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t bytes, blosc2_planes *planes,
-                              blosc2_workspace *workspace)
-{
-    planes->count = 0;
-    if (block < 0 || block >= view->block_count)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, view->block_count - 1);
-    if (!b2_view_is_regular(view) || view->vl_blocks) return BLOSC2_OK;
-    b2_pipeline pipeline = b2_view_pipeline(view);
-    int32_t streams = 0;
-    int status = b2_view_stream_count(view, block, &streams);
-    if (status == BLOSC2_OK && !has_planes(&pipeline, streams)) return BLOSC2_OK;
-    if (status == BLOSC2_OK) {
-        status = verify_block(view, block);
-        if (status < 0) return status;
-    }
-    if (status == BLOSC2_OK) status = find_planes(view, &pipeline, block, bytes, planes, workspace);
-    return status < 0 ? blosc2_fail_within(status, "block %d", block) : status;
-}
 
 /* ------------------------------------------------------------------ blocks */
 
@@ -221,21 +15,21 @@ int blosc2_view_decode_planes(const blosc2_view *view, int32_t block, int32_t by
 static int decode_regular(const blosc2_view *view, const b2_pipeline *pipeline, int32_t block,
                           const uint8_t *reference, uint8_t *out, blosc2_workspace *workspace)
 {
-    use_dict(view, workspace);
+    b2_streams_use_dict(view, workspace);
     if (b2_pipeline_is_identity_backward(pipeline))
-        return decode_streams(view, block, out, workspace->codecs);
+        return b2_streams_decode(view, block, out, workspace->codecs);
     int32_t bytes = blosc2_view_block_nbytes(view, block);
     blosc2_planes planes;
-    int status = find_planes(view, pipeline, block, bytes, &planes, workspace);
+    int status = b2_planes_find(view, pipeline, block, bytes, &planes, workspace);
     if (status < 0) return status;
     if (planes.count > 0) {
-        join_all(&planes, out);
+        b2_planes_join_all(&planes, out);
         return BLOSC2_OK;
     }
     status = b2_buffer_reserve(&workspace->filtered, (size_t)bytes);
     if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->scratch, (size_t)bytes);
     if (status == BLOSC2_OK)
-        status = decode_streams(view, block, workspace->filtered.bytes, workspace->codecs);
+        status = b2_streams_decode(view, block, workspace->filtered.bytes, workspace->codecs);
     if (status == BLOSC2_OK)
         b2_pipeline_backward(pipeline, workspace->filtered.bytes, bytes, reference, out,
                              workspace->scratch.bytes);
@@ -247,7 +41,7 @@ static int load_reference(const blosc2_view *view, const b2_pipeline *pipeline, 
 {
     if (workspace->reference_serial == view->serial) return BLOSC2_OK;
     workspace->reference_serial = 0;
-    int status = verify_block(view, 0);
+    int status = b2_view_verify_block(view, 0);
     if (status == BLOSC2_OK) status = b2_buffer_reserve(&workspace->reference, (size_t)view->block_bytes);
     if (status == BLOSC2_OK)
         status = decode_regular(view, pipeline, 0, NULL, workspace->reference.bytes, workspace);
@@ -278,7 +72,7 @@ const uint8_t *blosc2_view_raw_block(const blosc2_view *view, int32_t block)
 {
     if (block < 0 || block >= view->block_count || view->vl_blocks || view->special) return NULL;
     const uint8_t *raw = raw_block(view, block);
-    return raw && verify_block(view, block) == BLOSC2_OK ? raw : NULL;
+    return raw && b2_view_verify_block(view, block) == BLOSC2_OK ? raw : NULL;
 }
 
 int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, blosc2_workspace *workspace)
@@ -291,7 +85,7 @@ int blosc2_view_decode_block(const blosc2_view *view, int32_t block, void *out, 
         b2_special_fill(view, block * view->block_bytes, out, bytes);
         return BLOSC2_OK;
     }
-    int status = verify_block(view, block);
+    int status = b2_view_verify_block(view, block);
     if (status < 0) return status;
     const uint8_t *raw = raw_block(view, block);
     if (raw) {
@@ -314,7 +108,7 @@ bool blosc2_view_has_prefix(const blosc2_view *view, int32_t block, int32_t byte
 {
     b2_pipeline pipeline = b2_view_pipeline(view);
     int32_t streams;
-    return stream_prefix(view, &pipeline, block, bytes, &streams) > 0;
+    return b2_streams_prefix(view, &pipeline, block, bytes, &streams) > 0;
 }
 
 static int decode_prefixes(const blosc2_view *view, int32_t block, int32_t want, int32_t streams,
@@ -328,8 +122,8 @@ static int decode_prefixes(const blosc2_view *view, int32_t block, int32_t want,
     for (int32_t i = 0; i < streams && status == BLOSC2_OK; i++) {
         uint8_t *to = out + (size_t)i * (size_t)want;
         const uint8_t *content;
-        status = find_prefix(view, &position, to, want, bytes, workspace->scratch.bytes, &content,
-                             workspace->codecs);
+        status = b2_stream_find_prefix(view, &position, to, want, bytes, workspace->scratch.bytes, &content,
+                                       workspace->codecs);
         if (status == BLOSC2_OK && content != to) memcpy(to, content, (size_t)want);
     }
     return status;
@@ -340,18 +134,18 @@ int blosc2_view_decode_prefix(const blosc2_view *view, int32_t block, int32_t by
 {
     b2_pipeline pipeline = b2_view_pipeline(view);
     int32_t streams = 0;
-    int32_t want = stream_prefix(view, &pipeline, block, bytes, &streams);
+    int32_t want = b2_streams_prefix(view, &pipeline, block, bytes, &streams);
     if (want == 0) return blosc2_view_decode_block(view, block, out, workspace);
-    int status = verify_block(view, block);
+    int status = b2_view_verify_block(view, block);
     if (status < 0) return status;
     blosc2_planes planes;
-    status = find_planes(view, &pipeline, block, bytes, &planes, workspace);
+    status = b2_planes_find(view, &pipeline, block, bytes, &planes, workspace);
     if (status == BLOSC2_OK && planes.count > 0) {
-        join_all(&planes, out);
+        b2_planes_join_all(&planes, out);
         return BLOSC2_OK;
     }
     if (status < 0) return blosc2_fail_within(status, "block %d", block);
-    use_dict(view, workspace);
+    b2_streams_use_dict(view, workspace);
     status = b2_buffer_reserve(&workspace->filtered, (size_t)want * (size_t)streams);
     uint8_t *filtered = streams > 1 ? workspace->filtered.bytes : out;
     if (status == BLOSC2_OK) status = decode_prefixes(view, block, want, streams, filtered, workspace);
@@ -399,7 +193,7 @@ static int decode_vl_blocks(const blosc2_view *view, uint8_t *out, blosc2_worksp
 {
     b2_pipeline pipeline = b2_view_pipeline(view);
     int32_t done = 0;
-    use_dict(view, workspace);
+    b2_streams_use_dict(view, workspace);
     for (int32_t i = 0; i < view->block_count; i++) {
         int32_t nbytes = 0;
         int status = i > 0 ? blosc2_check_interrupt() : BLOSC2_OK;
