@@ -197,7 +197,7 @@ cdef class ArrayHandle:
 
     @property
     def absolute_path(self):
-        """What it was when the array was made or opened, whatever the working directory is now; None in memory."""
+        """What it was when the array was made or opened, whatever the working directory is now; or None."""
         cdef Owner owner = self.own()
         return os.fsdecode(<bytes>blosc2_schunk_path(owner.schunk())) or None
 
