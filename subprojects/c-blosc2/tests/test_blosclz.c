@@ -140,7 +140,7 @@ static void fill(uint8_t *bytes, size_t count, int kind)
             break;
         case 2:
             bytes[i] =
-                (uint8_t) "the quick brown fox jumps over a lazy dog "[(i * (i / 97 % 7 + 1) + i / 300) % 42];
+                (uint8_t)"the quick brown fox jumps over a lazy dog "[(i * (i / 97 % 7 + 1) + i / 300) % 42];
             break;
         case 3:
             bytes[i] = random32() % 20 ? 0 : (uint8_t)random32();

@@ -151,7 +151,7 @@ static void a_header_torn_at_any_byte_is_completed(void)
     uint8_t *torn = malloc((size_t)(new.size + record_bytes));
     if (!torn) abort();
     for (int32_t at = 0; at <= header_bytes; at++) {
-        memcpy(torn, new.bytes, (size_t) new.size);
+        memcpy(torn, new.bytes, (size_t)new.size);
         memcpy(torn + at, old.bytes + at, (size_t)(header_bytes - at));
         b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
         save(path, torn, new.size + record_bytes);
@@ -164,7 +164,7 @@ static void a_header_torn_at_any_byte_is_completed(void)
         CHECK(recovery == (is_old || is_new ? BLOSC2_RECOVERED_NOTHING : BLOSC2_RECOVERED_WHOLE));
     }
     /* A header that is neither is not completed. */
-    memcpy(torn, new.bytes, (size_t) new.size);
+    memcpy(torn, new.bytes, (size_t)new.size);
     torn[35] ^= 1;
     b2_record_build(B2_RECORD_REDO, old.bytes, new.bytes, header_bytes, torn + new.size);
     torn[new.size + 20] ^= 1;

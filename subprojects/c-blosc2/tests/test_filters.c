@@ -77,7 +77,7 @@ static void define_truncation(const uint8_t *in, uint8_t *result, size_t n, size
     memcpy(result, in, n);
     for (size_t i = 0; i < n / typesize; i++) {
         for (size_t bit = 0; bit < dropped; bit++) {
-            result[i * typesize + bit / 8] &= (uint8_t) ~(1 << (bit % 8));
+            result[i * typesize + bit / 8] &= (uint8_t)~(1 << (bit % 8));
         }
     }
 }
