@@ -28,12 +28,14 @@ typedef struct writer {
 /** When a reader has the writer begin, and when go on: before these of its calls. */
 typedef struct meeting {
     writer *writer;
+    b2_io *io; /* the reader's */
     b2_thread thread;
     int64_t begin_at, go_at;
     bool has_begun;
 } meeting;
 
 static char path[SCRATCH_PATH_BYTES];
+static b2_io mapped;
 static int64_t stride, number;
 static int64_t runs, olds, news;
 
@@ -93,10 +95,9 @@ static void meet(void *context, int64_t call)
 /* Open or refresh, meeting the writer. @return Calls of the reader meanwhile. */
 static int64_t read_beside(reader_kind kind, meeting *m, caterva_array **out)
 {
-    b2_io mapped, *io;
     bool has_map = kind == REFRESHES_A_MAP || kind == OPENS_A_MAP, changed;
-    b2_io_mapped(&mapped);
-    CHECK_OK(b2_io_failing_create(has_map ? &mapped : b2_io_system(), -1, &io));
+    CHECK_OK(b2_io_failing_create(has_map ? &mapped : b2_io_system(), -1, &m->io));
+    b2_io *io = m->io;
     b2_schunk_use_io(io);
     if (kind == REFRESHES || kind == REFRESHES_A_MAP) {
         CHECK_OK(caterva_array_open(path, 0, BLOSC2_READ, out));
@@ -187,6 +188,7 @@ static call_counts run(blosc2_home home, reader_kind kind, int64_t begin_at, int
     calls.writer = b2_io_failing_calls(io) - first;
     caterva_array_free(reader);
     caterva_array_free(w.array);
+    b2_io_failing_free(m.io);
     b2_io_failing_free(io);
     b2_condition_deinit(&w.changed);
     b2_mutex_deinit(&w.mutex);
@@ -212,6 +214,7 @@ int main(void)
     const char *profile = getenv("CATERVA_TEST_PROFILE");
     stride = !profile ? 53 : !strcmp(profile, "quick") ? 193 : !strcmp(profile, "long") ? 1 : 53;
     CHECK_OK(blosc2_init());
+    b2_io_mapped(&mapped);
     const char *directory = scratch_directory();
     snprintf(path, sizeof path, "%s/a.b2nd", directory);
     for (int kind = 0; kind < READER_KINDS; kind++) check_kind(BLOSC2_HOME_FILE, (reader_kind)kind);
