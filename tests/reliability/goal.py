@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reliability.isolated import run_cases
+from reliability.isolated import SECONDS_A_CASE, run_cases
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,12 @@ def tally(counts: Counter) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.most_common()) or "nothing"
 
 
-def measure(effort: Effort, case: str, count: int, **arguments: object) -> Counter:
+def measure(
+    effort: Effort, case: str, count: int, *, seconds_each: float = SECONDS_A_CASE, **arguments: object
+) -> Counter:
     """Run numbered cases of a function "module:name" in a process of its own; return their verdicts."""
     begun = time.monotonic()
-    counts = run_cases(f"reliability.{case}", arguments, count, effort.folder)
+    counts = run_cases(f"reliability.{case}", arguments, count, effort.folder, seconds_each)
     counts.seconds = time.monotonic() - begun  # type: ignore[attr-defined]
     return counts
 

@@ -81,11 +81,14 @@ def loops(folder: Path, name: str, rounds: int):
 def leaks(effort: Effort) -> Result:
     """All loops, ours and the peers in one file."""
     rounds = effort.count(10_000, 1000, 100_000)
-    counts = measure(effort, "leaks:loops", len(LOOPS), name="frame", rounds=rounds)
+    patience = max(120.0, rounds / 50)  # each case is all of its rounds
+    counts = measure(effort, "leaks:loops", len(LOOPS), seconds_each=patience, name="frame", rounds=rounds)
     passed = all(what.endswith(" 0 fds small") for what in counts)
     names = ("blosc2", "h5py") if effort.peers else ()
     peers = {
-        name: _text(measure(effort, "leaks:loops", len(LOOPS), name=name, rounds=rounds // 10))
+        name: _text(
+            measure(effort, "leaks:loops", len(LOOPS), seconds_each=patience, name=name, rounds=rounds // 10)
+        )
         for name in names
     }
     return Result(_text(counts), passed, peers)

@@ -106,21 +106,28 @@ static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
     return status;
 }
 
+/* Whether what is at the path has been written to since. */
+static bool was_written(const blosc2_schunk *like, const b2_identity *before)
+{
+    b2_identity now;
+    b2_failure failure;
+    b2_failure_save(&failure);
+    bool known = like->io->identity(like->io->context, like->path, &now) == BLOSC2_OK;
+    b2_failure_restore(&failure);
+    return known && !b2_identity_same(before, &now);
+}
+
 int b2_schunk_open_again(const blosc2_schunk *like, blosc2_schunk **out)
 {
     enum { TRIES = 20 }; /* what is read while another process replaces the header may be half of each */
     int status = BLOSC2_OK;
     for (int i = 0; i < TRIES; i++) {
-        b2_identity before = {0}, after = {0};
+        b2_identity before = {0};
         bool known = like->io->identity(like->io->context, like->path, &before) == BLOSC2_OK;
         status = open_once(like, out);
-        if (status == BLOSC2_E_CHANGED) continue;
-        if (status != BLOSC2_E_CORRUPT || !known) break;
-        b2_failure failure;
-        b2_failure_save(&failure);
-        like->io->identity(like->io->context, like->path, &after);
-        b2_failure_restore(&failure);
-        if (b2_identity_same(&before, &after)) break;
+        bool is_between =
+            status == BLOSC2_E_CHANGED || (status == BLOSC2_E_CORRUPT && known && was_written(like, &before));
+        if (!is_between) break;
         b2_io_sleep(1);
     }
     if (status < 0 && !blosc2_last_os_error()) return blosc2_fail_within(status, "%s", like->path);
