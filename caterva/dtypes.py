@@ -1,6 +1,7 @@
 """Item types: NumPy dtypes, opaque items, and how the "b2nd" metalayer spells them (ndim-metalayers.md 1)."""
 
 import ast
+import functools
 import itertools
 import re
 from typing import Any, NamedTuple, cast
@@ -140,15 +141,21 @@ def _with_gaps(fields: list[tuple[str, np.dtype[Any]]]) -> np.dtype[Any]:
     return cast(np.dtype[Any], np.dtype(form))
 
 
+@functools.lru_cache(maxsize=256)
+def _simple(text: str) -> np.dtype[Any]:
+    """Return the dtype of a string; such dtypes have no fields that somebody could rename for all."""
+    if not _SIMPLE.fullmatch(text):
+        raise ValueError(f"unknown type {text!r}")
+    return np.dtype(text)
+
+
 def _build(literal: Any, depth: int = 0) -> np.dtype[Any]:
     """Return the dtype of a literal, or raise ValueError for what is not on the list of things allowed."""
     if depth > MAX_NESTING:
         raise ValueError("nested too deeply")
     match literal:
         case str():
-            if not _SIMPLE.fullmatch(literal):
-                raise ValueError(f"unknown type {literal!r}")
-            return np.dtype(literal)
+            return _simple(literal)
         case [*fields] if isinstance(literal, list):
             kinds = [
                 (name, _build((kind, *shape) if shape else kind, depth + 1)) for name, kind, *shape in fields

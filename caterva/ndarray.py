@@ -415,7 +415,7 @@ NDArray.register(PlainArray)
 
 def _keeping(array: NDArray, keeps: dict[str, int]) -> NDArray:
     for name, value in keeps.items():
-        setattr(array, name, value)
+        setattr(array._handle, name, value)
     return array
 
 

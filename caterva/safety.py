@@ -1,9 +1,8 @@
 """Keywords that say how an array outside of memory is kept safe: durability, checksums, locks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 LOCK_TIMEOUT = 10.0  # seconds: longer than a call that writes a chunk or two, shorter than a user's patience
 MAX_LOCK_TIMEOUT = 2**31 / 1000 - 1  # milliseconds are 32 bits in C
@@ -24,8 +23,10 @@ class Durability(IntEnum):
     FSYNC = 1  # and the end of the system
 
 
-@dataclass(frozen=True)
-class Safety:
+DURABILITIES = {member.name.lower(): member for member in Durability}
+
+
+class Safety(NamedTuple):
     """How an array outside of memory is kept safe."""
 
     durability: Durability
@@ -80,14 +81,13 @@ class Safety:
 
 
 def _as_durability(value: Any) -> Durability:
-    names = [member.name.lower() for member in Durability]
     if isinstance(value, Durability):
         return value
     if not isinstance(value, str):
-        raise TypeError(f"durability must be one of {names}, got {value!r}")
-    if value not in names:
-        raise ValueError(f"durability must be one of {names}, got {value!r}")
-    return Durability[value.upper()]
+        raise TypeError(f"durability must be one of {list(DURABILITIES)}, got {value!r}")
+    if value not in DURABILITIES:
+        raise ValueError(f"durability must be one of {list(DURABILITIES)}, got {value!r}")
+    return DURABILITIES[value]
 
 
 def _as_timeout(value: Any) -> float:

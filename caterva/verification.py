@@ -135,16 +135,16 @@ def locate(
 
 def warn_if_unverified(handle: _core.ArrayHandle) -> None:
     """Warn that checksums do not cover an array that was just opened, as they once did."""
+    if handle.seal in (Seal.NONE, Seal.WHOLE):
+        return
     place = handle.path or "the array"
     hint = "verify(adopt=True) checks that it can be read, and writes new ones"
     if handle.seal == Seal.LAYERS:
         text = (
             f"{place}: another library has changed metalayers or parameters, which are not verified; {hint}"
         )
-    elif handle.seal == Seal.BROKEN:
-        text = f"{place}: another library has changed it, so what is read is not verified; {hint}"
     else:
-        return
+        text = f"{place}: another library has changed it, so what is read is not verified; {hint}"
     warnings.warn(text, UnverifiedWarning, stacklevel=level_of_caller())
 
 

@@ -59,12 +59,20 @@ const char *blosc2_last_path(void)
     return last.path;
 }
 
+/* What there is of it: an open that goes well saves some, and the room for a path is a page. */
+static void copy_failure(b2_failure *to, const b2_failure *from)
+{
+    to->os_error = from->os_error;
+    memcpy(to->message, from->message, strlen(from->message) + 1);
+    memcpy(to->path, from->path, strlen(from->path) + 1);
+}
+
 void b2_failure_save(b2_failure *out)
 {
-    *out = last;
+    copy_failure(out, &last);
 }
 
 void b2_failure_restore(const b2_failure *failure)
 {
-    last = *failure;
+    copy_failure(&last, failure);
 }

@@ -77,10 +77,10 @@ static int open_path(blosc2_schunk *schunk)
         return open_sparse(io, schunk);
     }
     b2_locks_watch(schunk);
-    b2_schunk_look(schunk);
     b2_frame_file frame = {.io = io, .offset = offset};
     b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
     status = io->identity(io->context, schunk->path, &frame.identity);
+    schunk->seen = frame.identity;
     if (status == BLOSC2_OK) status = io->open(io->context, schunk->path, mode, &frame.file);
     return status < 0 ? status : open_contiguous(&frame, schunk);
 }
