@@ -3,7 +3,18 @@
 from caterva._build_config import version as __version__
 from caterva.build import build_info
 from caterva.codecs import Codec, Filter, SplitMode
-from caterva.constructors import asarray, copy, empty, from_buffer, from_bytes, full, open, remove, zeros
+from caterva.constructors import (
+    asarray,
+    copy,
+    empty,
+    from_buffer,
+    from_bytes,
+    full,
+    open,
+    remove,
+    repair,
+    zeros,
+)
 from caterva.errors import (
     CatervaError,
     CodecError,
@@ -49,6 +60,7 @@ __all__ = [
     "full",
     "open",
     "remove",
+    "repair",
     "set_nthreads",
     "zeros",
 ]

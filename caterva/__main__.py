@@ -5,9 +5,11 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from enum import IntEnum
 
 import caterva
 from caterva.info import Info
+from caterva.verification import Verification
 
 
 def _show(value: object) -> str:
@@ -58,27 +60,64 @@ class Ticker:
             print("\r" + " " * self.width, end="\r", file=sys.stderr, flush=True)
 
 
-def _verify(path: str, adopt: bool, quiet: bool) -> int:
+class Status(IntEnum):
+    """Exit status of `verify`; of several paths the one that is last in the order of definition."""
+
+    FINE = 0
+    IN_DOUBT = 3  # a copy of metadata differs, and another library may have changed what is read
+    DAMAGED = 1  # or only an older state could be opened
+    UNREADABLE = 2
+
+
+def _complain(path: str, error: Exception) -> None:
+    print(error if isinstance(error, OSError) else f"{path}: {error}", file=sys.stderr)
+
+
+def _mend(path: str, arguments: argparse.Namespace) -> Verification | None:
+    """Mend one path, if that was asked for; return what was mended. What is refused can be read."""
+    if not arguments.repair:
+        return None
+    try:
+        mended = caterva.repair(path, accept_older=arguments.accept_older)
+    except caterva.CorruptDataError as error:
+        with caterva.open(path, mode="r"):
+            _complain(path, error)
+        return None
+    return mended if mended.repaired else None
+
+
+def _status(found: Verification) -> Status:
+    if found.ok:
+        return Status.FINE
+    return Status.DAMAGED if found.places or found.is_damaged or found.is_older else Status.IN_DOUBT
+
+
+def _verify(path: str, arguments: argparse.Namespace) -> Status:
     """Check one path; return the exit status that it alone would give."""
-    ticker = Ticker(path, quiet)
+    ticker = Ticker(path, arguments.quiet)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", caterva.UnverifiedWarning)  # the report says it
-            with caterva.open(path, mode="a" if adopt else "r") as array:
-                found = array.verify(adopt, ticker)
+            warnings.simplefilter("ignore", caterva.RecoveredWarning)
+            mended = _mend(path, arguments)
+            with caterva.open(path, mode="a" if arguments.adopt else "r") as array:
+                found = array.verify(arguments.adopt, ticker)
     except (OSError, ValueError, caterva.CatervaError) as error:
         ticker.clear()
-        print(error if isinstance(error, OSError) else f"{path}: {error}", file=sys.stderr)
-        return 2
+        _complain(path, error)
+        return Status.UNREADABLE
     ticker.clear()
-    if not (quiet and found.ok):
+    if mended is not None:
+        print(mended)
+    if (mended is None or arguments.adopt) and not (arguments.quiet and found.ok):
         print(found)
-    return 0 if found.ok else 1
+    return _status(found)
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Check the arrays at some paths; 1 if one has a bad block, 2 if one cannot be opened or read."""
-    return max(_verify(path, arguments.adopt, arguments.quiet) for path in arguments.paths)
+    """Check the arrays at some paths; return the gravest `Status`."""
+    found = {_verify(path, arguments) for path in arguments.paths}
+    return [status for status in Status if status in found][-1]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -94,9 +133,19 @@ def main(words: Sequence[str] | None = None) -> int:
     command.add_argument(
         "--adopt", action="store_true", help="write checksums for what has none, if all is well"
     )
+    command.add_argument(
+        "--repair", action="store_true", help="mend header, index and metalayers by their second copies"
+    )
+    command.add_argument(
+        "--accept-older",
+        action="store_true",
+        help="with --repair: where only the state flushed last can be read, make it the last one for good",
+    )
     command.add_argument("--quiet", action="store_true", help="no progress, and only what is damaged")
     command.set_defaults(run=verify)
     arguments = parser.parse_args(words)
+    if getattr(arguments, "accept_older", False) and not arguments.repair:
+        command.error("--accept-older is of use with --repair only")
     status: int = arguments.run(arguments)
     return status
 

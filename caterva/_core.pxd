@@ -45,6 +45,7 @@ cdef extern from "blosc2.h":
         blosc2_locking locking
         int32_t lock_timeout_ms
     ctypedef enum blosc2_seal: pass
+    ctypedef enum blosc2_use: pass
     ctypedef struct blosc2_verdict:
         int64_t verified, unverified, bad
     ctypedef struct blosc2_bad:
@@ -52,6 +53,9 @@ cdef extern from "blosc2.h":
         int32_t block, block_bytes
         const char *reason
     ctypedef void blosc2_bad_fn(void *context, const blosc2_bad *bad) noexcept nogil
+    ctypedef enum blosc2_note: pass
+    ctypedef enum blosc2_mend: pass
+    ctypedef void blosc2_note_fn(void *context, blosc2_note what, const char *text) noexcept nogil
     ctypedef int blosc2_progress_fn(void *context, int64_t done, int64_t count) noexcept nogil
     ctypedef struct blosc2_workspace: pass
     int blosc2_workspace_create(blosc2_workspace **out) noexcept nogil
@@ -77,6 +81,7 @@ cdef extern from "blosc2.h":
         int64_t size
         int64_t max_bytes
         blosc2_safety safety
+        c_bool prefers_copy
     ctypedef struct blosc2_schunk: pass
     int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode,
                            blosc2_schunk **out) noexcept nogil
@@ -88,6 +93,8 @@ cdef extern from "blosc2.h":
     const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk) noexcept nogil
     ctypedef enum blosc2_recovery: pass
     blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk) noexcept nogil
+    void blosc2_schunk_remove_beside(const char *path) noexcept nogil
+    int blosc2_find_second(const char *path, int64_t *position) noexcept nogil
     blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil
@@ -140,13 +147,26 @@ cdef extern from "caterva.h":
     const blosc2_schunk *caterva_array_schunk(const caterva_array *array) noexcept nogil
     int caterva_array_threads(const caterva_array *array) noexcept nogil
     void caterva_array_set_threads(caterva_array *array, int threads) noexcept nogil
+    void caterva_array_inherit_doubt(caterva_array *array, caterva_array *source) noexcept nogil
     int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                            const int64_t *strides) noexcept nogil
-    bint caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out) noexcept nogil
+    int caterva_array_read_of(caterva_array *array, blosc2_use use, const caterva_geometry *made_for,
+                              const caterva_selection *selection, void *out, const int64_t *strides,
+                              c_bool *is_other) noexcept nogil
+    bint caterva_array_read_hot(caterva_array *array, const caterva_geometry *made_for,
+                                const caterva_selection *item, void *out) noexcept nogil
     int64_t caterva_array_cache_bytes(caterva_array *array) noexcept nogil
     void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes) noexcept nogil
     int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *values,
                             const int64_t *strides) noexcept nogil
+    ctypedef struct caterva_box:
+        caterva_selection selection
+        const void *values
+        const int64_t *strides
+    ctypedef int caterva_box_fn(void *context, const caterva_geometry *geometry,
+                                caterva_box *out) noexcept nogil
+    int caterva_array_plan_write(caterva_array *array, const caterva_geometry *made_for,
+                                 const caterva_box *box, caterva_box_fn *make, void *context) noexcept nogil
     int caterva_array_copy(caterva_array *source, const caterva_options *options,
                            caterva_array **out) noexcept nogil
     int caterva_array_squeeze(caterva_array *array) noexcept nogil
@@ -168,7 +188,12 @@ cdef extern from "caterva.h":
     int caterva_array_begin(caterva_array *array) noexcept nogil
     int caterva_array_commit(caterva_array *array) noexcept nogil
     void caterva_array_rollback(caterva_array *array) noexcept nogil
+    int caterva_array_begin_change(caterva_array *array, int64_t *number) noexcept nogil
+    int caterva_array_commit_change(caterva_array *array, int64_t number) noexcept nogil
+    void caterva_array_rollback_change(caterva_array *array, int64_t number) noexcept nogil
+    void caterva_array_abandon(caterva_array *array, int64_t number) noexcept nogil
     int caterva_array_flush(caterva_array *array) noexcept nogil
+    int caterva_array_finish(caterva_array *array) noexcept nogil
     int caterva_array_compact(caterva_array *array) noexcept nogil
     ctypedef struct caterva_name:
         char text[32]
@@ -179,8 +204,13 @@ cdef extern from "caterva.h":
                             int32_t *content_bytes) noexcept nogil
     int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind, const blosc2_metalayer *layers,
                                  int count) noexcept nogil
+    int caterva_array_clear_layers(caterva_array *array, const blosc2_metalayer *kept,
+                                   int count) noexcept nogil
     int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
                              blosc2_verdict *verdict) noexcept nogil
+    int caterva_array_check_copies(caterva_array *array, blosc2_note_fn *note, void *context,
+                                   c_bool *twice) noexcept nogil
+    int caterva_array_repair(caterva_array *array, blosc2_mend accepted, c_bool *is_other) noexcept nogil
     int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress,
                             void *context) noexcept nogil
     int caterva_array_to_bytes(caterva_array *array, uint8_t **bytes, size_t *size) noexcept nogil

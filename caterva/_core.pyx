@@ -107,5 +107,6 @@ def kernel_tables():
 
 include "_options.pxi"
 include "_array.pxi"
+include "_changes.pxi"
 include "_items.pxi"
 include "_schunk.pxi"

@@ -130,11 +130,13 @@ cdef class ArrayBase:
         cdef Owner owner = self.handle.own()
         cdef caterva_geometry geometry
         cdef Box box
-        caterva_array_get_geometry(owner.array, &geometry)
-        if not parse_key(key, &geometry, &box):
-            return self._general_item(key)
-        out = new_array(kept_counts(geometry.ndim, &box), self.dtype, box_bytes(&geometry, &box))
-        read_box(owner, &geometry, &box, out)
+        while True:  # until no other thread has changed the shape in between
+            caterva_array_get_geometry(owner.array, &geometry)
+            if not parse_key(key, &geometry, &box):
+                return self._general_item(key)
+            out = new_array(kept_counts(geometry.ndim, &box), self.dtype, box_bytes(&geometry, &box))
+            if read_box(owner, &geometry, &box, out):
+                break
         if box.is_item and not self.is_opaque:
             return out[()]
         out = out.view(self.plain_type)
@@ -172,11 +174,12 @@ cdef tuple kept_counts(int ndim, const Box *box):
     return tuple([box.selection.count[axis] for axis in range(ndim) if box.kept[axis]])
 
 
-cdef int read_box(Owner owner, const caterva_geometry *geometry, const Box *box, out) except -1:
-    """Read into a new array in C order."""
+cdef bint read_box(Owner owner, const caterva_geometry *geometry, const Box *box, out) except -1:
+    """Read into a new array in C order; False if the array has another shape by now."""
     cdef int64_t strides[16]
     cdef int64_t stride
     cdef int axis, status
+    cdef c_bool is_other
     cdef Py_buffer view
     stride = geometry.item_bytes
     for axis in reversed(range(geometry.ndim)):
@@ -186,11 +189,12 @@ cdef int read_box(Owner owner, const caterva_geometry *geometry, const Box *box,
     try:
         if view.len != stride:
             raise ValueError(f"buffer: {view.len} bytes (expected {stride})")
-        if box.is_item and caterva_array_read_hot(owner.array, &box.selection, view.buf):
-            return 0
+        if box.is_item and caterva_array_read_hot(owner.array, geometry, &box.selection, view.buf):
+            return True
         with nogil:
-            status = caterva_array_read(owner.array, &box.selection, view.buf, strides)
+            status = caterva_array_read_of(owner.array, <blosc2_use>0, geometry, &box.selection,
+                                           view.buf, strides, &is_other)
         check(status)
+        return not is_other
     finally:
         PyBuffer_Release(&view)
-    return 0

@@ -81,7 +81,7 @@ cdef class Options:
         cdef caterva_options *options = &self.options
         memset(options, 0, sizeof(caterva_options))
         parse_geometry(shape, chunks, blocks, itemsize, &options.geometry)
-        self.kept = [dtype.encode(), None if path is None else absolute_path(path)]
+        self.kept = [dtype.encode(), None if path is None else os.fsencode(path)]
         options.dtype = <bytes>self.kept[0]
         if path is not None:
             options.path = <bytes>self.kept[1]
@@ -182,6 +182,7 @@ cdef class Plan:
 
     cdef object make
     cdef object error  # raised by the function
+    cdef Inside *inside
     cdef int64_t shape[16]
     cdef int64_t strides[16]
     cdef int axis
@@ -243,12 +244,50 @@ cdef class Plan:
 
 cdef int call_plan(void *context, const caterva_geometry *geometry, caterva_edit *out) noexcept with gil:
     cdef Plan plan = <Plan>context
+    enter_function(plan.inside)
     try:
         plan.plan(geometry, out)
         return BLOSC2_OK
     except BaseException as error:
         plan.error = error
         return blosc2_fail(BLOSC2_E_ARGUMENT, "edit: not planned")
+    finally:
+        leave_function(plan.inside)
+
+
+cdef class BoxPlan:
+    """Makes the box of a write by a Python function, and keeps its values."""
+
+    cdef object make
+    cdef object error  # raised by the function
+    cdef Inside *inside
+    cdef Buffer held
+    cdef int64_t strides[16]
+
+    def __cinit__(self, make):
+        self.make = make
+
+    cdef int take(self, const caterva_geometry *geometry, box, caterva_box *out) except -1:
+        start, count, step, values = box
+        self.held = Buffer(values, PyBUF_STRIDES)
+        parse_selection(geometry, start, count, step, self.held, &out.selection, self.strides)
+        out.values = self.held.view.buf
+        out.strides = self.strides
+        return 0
+
+
+cdef int call_box_plan(void *context, const caterva_geometry *geometry, caterva_box *out) noexcept with gil:
+    cdef BoxPlan plan = <BoxPlan>context
+    enter_function(plan.inside)
+    try:
+        shape = tuple([geometry.shape[axis] for axis in range(geometry.ndim)])
+        plan.take(geometry, plan.make(shape), out)
+        return BLOSC2_OK
+    except BaseException as error:
+        plan.error = error
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "box: not made")
+    finally:
+        leave_function(plan.inside)
 
 
 cdef class ContentChange:
@@ -256,6 +295,7 @@ cdef class ContentChange:
 
     cdef object change
     cdef object error  # raised by the function
+    cdef Inside *inside
     cdef object content
 
     def __cinit__(self, change):
@@ -265,6 +305,7 @@ cdef class ContentChange:
 cdef int call_change(void *context, const uint8_t *content, int32_t content_bytes,
                      blosc2_metalayer *out) noexcept with gil:
     cdef ContentChange change = <ContentChange>context
+    enter_function(change.inside)
     try:
         before = None if content == NULL else PyBytes_FromStringAndSize(<const char *>content, content_bytes)
         change.content = change.change(before)
@@ -275,3 +316,5 @@ cdef int call_change(void *context, const uint8_t *content, int32_t content_byte
     except BaseException as error:
         change.error = error
         return blosc2_fail(BLOSC2_E_ARGUMENT, "metalayer: not changed")
+    finally:
+        leave_function(change.inside)

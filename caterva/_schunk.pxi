@@ -104,3 +104,23 @@ def decode_chunk(buffer, int32_t itemsize=0, int64_t max_nbytes=BLOSC2_MAX_CHUNK
     cdef blosc2_view view
     check(blosc2_view_init(&view, held.view.buf, held.view.len, itemsize, max_nbytes))
     return decode_view(&view, Workspace())
+
+
+def remove_beside(path):
+    """Remove the lock file of an array's file, and what processes that died have left beside it."""
+    cdef bytes encoded = os.fsencode(path)
+    cdef const char *given = encoded
+    with nogil:
+        blosc2_schunk_remove_beside(given)
+
+
+def find_second(path):
+    """Where another frame begins in a file, behind that which the file begins with; 0: there is none."""
+    cdef bytes encoded = os.fsencode(path)
+    cdef const char *given = encoded
+    cdef int64_t position = 0
+    cdef int status
+    with nogil:
+        status = blosc2_find_second(given, &position)
+    check(status)
+    return position

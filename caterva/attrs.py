@@ -36,12 +36,14 @@ def _as_value(value: Any, name: str, depth: int = 0) -> Any:
         raise ValueError(f"attribute {name!r}: containers nested more than {MAX_DEPTH} deep")
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, float):  # a subclass may say something else, here and when it is stored
+        return float.__float__(value)
     if isinstance(value, str):
         return _as_name(value)
-    if isinstance(value, int) and -(2**63) <= value < 2**64:
-        return int(value)
+    if isinstance(value, int) and -(2**63) <= int.__index__(value) < 2**64:
+        return int.__index__(value)
     if isinstance(value, (list, tuple)):
         return [_as_value(item, name, depth + 1) for item in value]
     if isinstance(value, Mapping):
@@ -102,7 +104,10 @@ class Attrs(MutableMapping[str, Any]):
         self.update({key: value})
 
     def __delitem__(self, key: str) -> None:
-        self._change(lambda attributes: attributes.__delitem__(key))
+        if not isinstance(key, str):
+            raise KeyError(key)
+        name = _as_name(key)
+        self._change(lambda attributes: attributes.__delitem__(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.asdict())

@@ -1,8 +1,7 @@
 """Functions that make, open and remove arrays."""
 
-import contextlib
 import os
-import shutil
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,29 @@ import numpy.typing as npt
 from caterva import handles, ndarray
 from caterva.arguments import as_int
 from caterva.dtypes import Items, items_of, typed
+from caterva.errors import RecoveredWarning
 from caterva.ndarray import NDArray
 from caterva.plain import PlainArray, plain
-from caterva.safety import LOCK_TIMEOUT, Safety
+from caterva.removal import remove_array
+from caterva.safety import DEFAULTS, LOCK_TIMEOUT, Safety
 from caterva.shapes import as_shape
 from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
 from caterva.threads import as_nthreads
 from caterva.values import as_items
+from caterva.verification import Verification
 
-__all__ = ["asarray", "copy", "empty", "from_buffer", "from_bytes", "full", "open", "remove", "zeros"]
-
-SPARSE_INDEX = "chunks.b2frame"  # what makes a directory a sparse frame, frame-format.md 9
-LOCK_SUFFIX = ".b2lock"
+__all__ = [
+    "asarray",
+    "copy",
+    "empty",
+    "from_buffer",
+    "from_bytes",
+    "full",
+    "open",
+    "remove",
+    "repair",
+    "zeros",
+]
 
 
 def _uniform(shape: Any, items: Items, storage: Storage, fill: bytes | None = None) -> NDArray | PlainArray:
@@ -337,7 +347,9 @@ def open(
     checksum : bool, optional
         Whether what is read is checked, if the file has checksums.
     durability, locking, lock_timeout : optional
-        As for `empty`: they are the handle's, not the file's.
+        As for `empty`: they are the handle's, not the file's. Without `locking` the state that is read is not
+        kept for this handle: `FileChangedError` is raised where another process has used its place again.
+        With `checksum=False` too that is not noticed, of which an `UnverifiedWarning` tells.
 
     Raises
     ------
@@ -400,19 +412,70 @@ def from_bytes(
     return ndarray._from_bytes(memoryview(buffer), as_max_bytes(max_bytes), keeps)
 
 
+def repair(
+    urlpath: Any,
+    *,
+    accept_older: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
+    max_bytes: int | None = None,
+) -> Verification:
+    """Mend the metadata of an array's file by its second copies, and check all that is stored.
+
+    It mends what `open` reads with a `RecoveredWarning`, and a file that was cut, if the copies have what is
+    missing. What another library has changed in the header alone goes back to what the copy has. Damaged
+    chunks are named, and stay as they are.
+
+    Parameters
+    ----------
+    urlpath : str or path-like
+        The file or directory.
+    accept_older : bool, optional
+        If True, and only the state that was flushed last can be read, because later ones are damaged, that
+        one is made the last one for good: what was changed after that flush is lost. If False, it is refused.
+    lock_timeout : float, optional
+        Seconds to wait for others who are changing the array.
+    max_bytes : int, optional
+        As `open` takes it.
+
+    Returns
+    -------
+    Verification
+        What was found, as `NDArray.verify` tells it.
+
+    Raises
+    ------
+    CorruptDataError
+        If the copies do not give the whole state that was flushed last, or changes after that flush would be
+        lost, and `accept_older` is not set. The file is as it was.
+    FileNotFoundError
+        If there is nothing at `urlpath`.
+
+    Examples
+    --------
+    >>> import caterva
+    >>> caterva.zeros((4, 6), dtype="i4", chunks=(2, 6), urlpath="mended.b2nd").close()
+    >>> print(caterva.repair("mended.b2nd"))
+    mended.b2nd: 2 chunks, 2 blocks verified
+    """
+    safety, limit = Safety.parse(DEFAULTS | {"lock_timeout": lock_timeout}), as_max_bytes(max_bytes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RecoveredWarning)  # the result says it
+        array = ndarray._open(_place(urlpath), "a", 0, False, limit, safety, {}, prefers_copy=True)
+    with array:
+        return array.verify(repair=True, accept_older=accept_older)
+
+
 def remove(urlpath: Any) -> None:
-    """Remove the file or directory of an array, and its lock file. Nothing happens if there is none.
+    """Remove the file or directory of an array, its lock file, and what dead writers have left beside it.
+
+    Nothing happens if there is none. Only arrays are removed, damaged ones too: a file that begins as one or
+    has a copy of an array's header, a directory that holds files of an array and nothing else. A symbolic
+    link is removed itself; the array that it leads to stays.
 
     Raises
     ------
     ValueError
-        If `urlpath` is a directory, but not that of an array.
+        If there is something else at `urlpath`, a file of several arrays, or a link that does not lead to an
+        array.
     """
-    path = os.fsdecode(_place(urlpath))
-    if os.path.isdir(path) and not os.path.islink(path):
-        if not os.path.isfile(os.path.join(path, SPARSE_INDEX)):
-            raise ValueError(f"{path} is a directory without {SPARSE_INDEX}, not an array: it is not removed")
-        shutil.rmtree(path)
-    for file in (path, path + LOCK_SUFFIX):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(file)
+    remove_array(os.fsdecode(_place(urlpath)))

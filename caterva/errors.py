@@ -62,8 +62,8 @@ class FileChangedError(StorageError):
 
 
 class UnverifiedWarning(UserWarning):
-    """Another library has changed an array, so that its checksums do not cover it any more."""
+    """What is read is not verified: another library or damage has changed it, or the handle asks for none."""
 
 
 class RecoveredWarning(UserWarning):
-    """A file's last changes were lost with the system; what was opened is the state before them."""
+    """A file is damaged, as by a power cut; it was read by copies, or as flushed last: the text says."""

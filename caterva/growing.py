@@ -64,8 +64,8 @@ class Growing:
         >>> array.append([7, 8])
         6
         """
-        items = as_items(values, self._items)
-        return self._edit(lambda shape, chunks: growth.append(shape, chunks, items, axis))
+        items, plain_axis = as_items(values, self._items), self._plain_axis(axis)
+        return self._edit(lambda shape, chunks: growth.append(shape, chunks, items, plain_axis))
 
     def insert(self, index: Any, values: Any, axis: int = 0) -> int:
         """Insert values before an index, or before several, as `numpy.insert` does.
@@ -97,8 +97,9 @@ class Growing:
         >>> array[...]
         PlainArray([0, 7, 8, 1, 2, 3])
         """
-        items = as_items(values, self._items)
-        return self._edit(lambda shape, chunks: growth.insert(shape, chunks, index, items, axis))
+        items, plain_axis = as_items(values, self._items), self._plain_axis(axis)
+        places = growth.plain_indices(index)
+        return self._edit(lambda shape, chunks: growth.insert(shape, chunks, places, items, plain_axis))
 
     def delete(self, key: Any, axis: int = 0) -> int:
         """Delete items along an axis, as `numpy.delete` does; whole chunks go without moving others.
@@ -123,7 +124,11 @@ class Growing:
         >>> array.delete([0, -1])
         4
         """
-        return self._edit(lambda shape, chunks: growth.delete(shape, chunks, key, axis))
+        places, plain_axis = growth.plain_indices(key), self._plain_axis(axis)
+        return self._edit(lambda shape, chunks: growth.delete(shape, chunks, places, plain_axis))
+
+    def _plain_axis(self, axis: Any) -> int:
+        return growth.plain_axis(axis, len(self._handle.shape))
 
     def _edit(self, plan: Callable[[Shape, Shape], growth.Edit]) -> int:
         """Make an edit that is planned for shape and chunks as they are when nobody else can change them."""

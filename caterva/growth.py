@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from caterva.arguments import as_int
+from caterva.indexing import plain_key
 from caterva.shapes import Shape
 from caterva.values import broadcast
 
@@ -58,6 +59,32 @@ def as_axis(axis: Any, ndim: int) -> int:
     if ndim == 0:
         raise ValueError("an array without axes cannot change along one")
     return as_int(axis, "axis", -ndim, ndim - 1) % ndim
+
+
+def plain_indices(key: Any) -> Any:
+    """Return the key of `delete` or `insert` as a slice of integers or an array of its own.
+
+    The edit is planned when nobody else can use the array: by then no code of a caller's may run, and a key
+    that is made of the array itself must have been read.
+
+    Examples
+    --------
+    >>> plain_indices([0, -1])
+    array([ 0, -1])
+    """
+    if isinstance(key, slice):
+        (part,) = plain_key(key)
+        return part
+    indices = np.array(key)
+    if indices.dtype == object and indices.ndim == 0 and hasattr(key, "__index__"):
+        return np.array(operator.index(key))
+    return indices
+
+
+def plain_axis(axis: Any, ndim: int) -> int:
+    """Return an axis as an integer that `as_axis` takes, from the same end."""
+    as_axis(axis, ndim)
+    return operator.index(axis)
 
 
 def runs_of(positions: np.ndarray) -> Runs:

@@ -2,8 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -28,6 +27,13 @@ class Mode(IntEnum):
     READ_MAPPED = 2
 
 
+class Use(IntEnum):
+    """What becomes of items that are read: the first two of `blosc2_use`."""
+
+    READ = 0
+    CONTENT = 1  # they are stored again: verified by every handle
+
+
 class Fill(IntEnum):
     """What the items of a new array are."""
 
@@ -39,55 +45,64 @@ def _refuse_taken(path: str | bytes | None) -> None:
     """Raise FileExistsError early, before work is done; _core refuses again when the file takes its name."""
     if path is not None and os.path.lexists(path):
         shown = os.fsdecode(path)
-        raise FileExistsError(errno.EEXIST, f"Can not create the file {shown}.It already exists!", shown)
-
-
-@contextmanager
-def _published(handle: _core.ArrayHandle) -> Iterator[None]:
-    """Commit what the body does to a new array; if it fails, nothing is left."""
-    try:
-        yield
-        handle.commit()
-    except BaseException:
-        handle.close()
-        raise
+        if not os.path.exists(path):
+            message = f"{shown}: cannot create an array: the name is that of a link, which leads nowhere"
+        elif os.path.isdir(path):
+            message = f"{shown}: cannot create an array: there is a directory of that name already"
+        else:
+            message = f"Can not create the file {shown}.It already exists!"  # as Caterva for Python has it
+        raise FileExistsError(errno.EEXIST, message, shown)
 
 
 def filled(shape: Shape, items: Items, storage: Storage, value: bytes | None = None) -> _core.ArrayHandle:
     """Make an array of one value, zeros by default; cost does not depend on the number of items."""
     _refuse_taken(storage.path)
     fill = Fill.ZEROS if value is None else Fill.VALUE
-    handle = _core.ArrayHandle.create(**storage.describe(shape, items), fill=int(fill), fill_value=value)
-    with _published(handle):
+    with _core.Creation(None, **storage.describe(shape, items), fill=int(fill), fill_value=value) as handle:
         return handle
 
 
 def stored(
-    array: np.ndarray, items: Items, storage: Storage, layers: Iterable[tuple[str, bytes]] = ()
+    array: np.ndarray,
+    items: Items,
+    storage: Storage,
+    layers: Iterable[tuple[str, bytes]] = (),
+    source: _core.ArrayHandle | None = None,
 ) -> _core.ArrayHandle:
-    """Make an array of the items of a NumPy array, with variable-length metalayers."""
+    """Make an array of the items of a NumPy array, with variable-length metalayers.
+
+    `source` is the array that the metalayers were taken over from.
+    """
     _refuse_taken(storage.path)
-    handle = _core.ArrayHandle.create(
-        **storage.describe(array.shape, items), fill=int(Fill.ZEROS), fill_value=None
-    )
-    with _published(handle):
+    with _core.Creation(
+        None, **storage.describe(array.shape, items), fill=int(Fill.ZEROS), fill_value=None
+    ) as handle:
         if array.size:
             box = whole(array.shape)
             handle.write(box.start, box.count, box.step, np.asarray(array).view(items.raw))
-        handle.set_layers(VARIABLE, list(layers))
+        for layer in layers:  # one by one: what another file names may be large, each of them
+            handle.set_layers(VARIABLE, [layer])
+        if source is not None:
+            handle.inherit_doubt(source)
         return handle
 
 
 def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.ArrayHandle:
     """Make a copy of an array in another storage; chunks that need no change are taken over compressed."""
     _refuse_taken(storage.path)
-    handle = source.copy(**storage.describe(source.shape, items))
-    with _published(handle):
+    # Another thread may change the shape until it is copied: it is the one that there is then.
+    with _core.Creation(source, **storage.describe(source.shape, items)) as handle:
         return handle
 
 
 def opened(
-    path: str | bytes, mode: str | None, offset: int, mmap: bool, max_bytes: int | None, safety: Safety
+    path: str | bytes,
+    mode: str | None,
+    offset: int,
+    mmap: bool,
+    max_bytes: int | None,
+    safety: Safety,
+    prefers_copy: bool = False,
 ) -> _core.ArrayHandle:
     """Open a file or directory.
 
@@ -105,6 +120,8 @@ def opened(
         Most that the file may make us allocate at once; None for the default.
     safety : Safety
         Durability, checksums and locks.
+    prefers_copy : bool
+        Whether the copy of a header is taken where that in its place may be another library's, or damaged.
     """
     limit, kept = max_bytes or 0, safety.for_core()
     if mode not in (None, "r", "a", "r+"):
@@ -119,12 +136,12 @@ def opened(
     if mmap and mode not in (None, "r"):
         raise ValueError(f"a mapped file can only be read, got mode {mode!r}")
     if mmap:
-        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED, limit, kept)
+        return _core.ArrayHandle.open(path, offset, Mode.READ_MAPPED, limit, kept, prefers_copy)
     if mode == "r" or offset:
-        return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept)
+        return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept, prefers_copy)
     try:
-        return _core.ArrayHandle.open(path, offset, Mode.UPDATE, limit, kept)
+        return _core.ArrayHandle.open(path, offset, Mode.UPDATE, limit, kept, prefers_copy)
     except OSError as error:
         if mode is not None or error.errno not in REFUSED_WRITING:
             raise
-    return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept)
+    return _core.ArrayHandle.open(path, offset, Mode.READ, limit, kept, prefers_copy)

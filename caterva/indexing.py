@@ -81,6 +81,33 @@ def _index(part: Any, axis: int, extent: int) -> int:
     return index + extent if index < 0 else index
 
 
+def _plain_part(part: Any) -> Any:
+    if type(part) in (int, EllipsisType, type(None)):
+        return part
+    if isinstance(part, slice):
+        edges = (part.start, part.stop, part.step)
+        return slice(*(None if edge is None else operator.index(edge) for edge in edges))
+    if not _is_integer(part):
+        _refuse(part)
+    return operator.index(part)
+
+
+def plain_key(key: Any) -> tuple[Any, ...]:
+    """Return a key as plain parts, so that `select` runs no code of a caller's, and may be asked again.
+
+    Raises
+    ------
+    IndexError, NotImplementedError, TypeError
+        For parts that `select` refuses, whatever the shape.
+
+    Examples
+    --------
+    >>> plain_key(np.int8(3))
+    (3,)
+    """
+    return tuple(_plain_part(part) for part in (key if isinstance(key, tuple) else (key,)))
+
+
 def select(key: Any, shape: Shape) -> Selection:
     """Return the selection that a key makes in an array.
 

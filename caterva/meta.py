@@ -200,9 +200,12 @@ class VLMeta(_Layers, MutableMapping[str, bytes]):
 
     def __delitem__(self, key: str | bytes) -> None:
         name = as_name(key)
-        if name not in self:
+        if name in self._hidden:
             raise KeyError(name)
-        self._handle.set_layers(VARIABLE, [(name, None)])
+        try:
+            self._handle.set_layers(VARIABLE, [(name, None)])
+        except (KeyError, UnicodeEncodeError):
+            raise KeyError(name) from None
 
     def update(self, other: Any = (), /, **named: Any) -> None:
         """Set several metalayers as one commit; none if one of them cannot be stored."""
@@ -212,7 +215,7 @@ class VLMeta(_Layers, MutableMapping[str, bytes]):
 
     def clear(self) -> None:
         """Delete all metalayers that are the user's, as one commit."""
-        self._handle.set_layers(VARIABLE, [(name, None) for name in self])
+        self._handle.clear_layers(self._hidden)
 
 
 class ObjectLayers(VLMeta):

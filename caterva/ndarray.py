@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from caterva import _core, handles
+from caterva.advice import advice
 from caterva.arguments import as_int
 from caterva.attrs import Attrs
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
 from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
+from caterva.errors import CorruptDataError, UnsupportedFormatError
 from caterva.growing import Growing
-from caterva.indexing import Selection, select, whole
+from caterva.handles import Use
+from caterva.indexing import Selection, plain_key, select
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.plain import PlainArray, plain
@@ -26,7 +29,13 @@ from caterva.shapes import Shape
 from caterva.storage import Home, Storage, as_cache_bytes, inherit
 from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
-from caterva.verification import Verifying, warn_if_unverified
+from caterva.verification import (
+    Seal,
+    Verifying,
+    warn_if_less_verified,
+    warn_if_unverified,
+    warn_of_no_snapshot,
+)
 
 __all__ = ["NDArray"]
 
@@ -53,7 +62,7 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     def __init__(self, handle: _core.ArrayHandle) -> None:
         self._handle = handle
-        self._items = items_from(handle.dtype, handle.itemsize)
+        self._items = items_from(handle.dtype, handle.itemsize, handle.path)
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
@@ -208,16 +217,21 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
 
     # ---------------------------------------------------------------- items
 
-    def _read(self, box: Selection) -> PlainArray:
-        out = np.empty(box.count, dtype=self.dtype)
-        if not box.is_empty:
-            self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
-        return plain(out.reshape(box.shape), self._items.is_opaque)
+    def _fetch(self, key: Any, use: Use = Use.READ) -> tuple[np.ndarray, Selection]:
+        """Return the items of a key, and the box that it is in the array's shape when they are read."""
+        parts = plain_key(key)
+        while True:  # until no other thread has changed the shape in between
+            shape = self.shape
+            box = select(parts, shape)
+            out = np.empty(box.count, dtype=self.dtype)
+            if box.is_empty or self._handle.read(
+                box.start, box.count, box.step, out.view(self._items.raw), shape, use
+            ):
+                return out, box
 
-    def _item(self, box: Selection) -> Any:
-        out = np.empty(box.count, dtype=self.dtype)
-        self._handle.read(box.start, box.count, box.step, out.view(self._items.raw))
-        return out.reshape(())[()]
+    def _read(self, key: Any, use: Use = Use.READ) -> PlainArray:
+        out, box = self._fetch(key, use)
+        return plain(out.reshape(box.shape), self._items.is_opaque)
 
     def _general_item(self, key: Any) -> Any:
         """Get a slice by any key; `__getitem__` comes here with those that it does not know.
@@ -233,8 +247,10 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             The items, in a buffer of its own. Integers on all axes give a NumPy scalar, or, as opaque items
             have no scalar, a 0-d array.
         """
-        box = select(key, self.shape)
-        return self._item(box) if box.is_item and not self._items.is_opaque else self._read(box)
+        out, box = self._fetch(key)
+        if box.is_item and not self._items.is_opaque:
+            return out.reshape(())[()]
+        return plain(out.reshape(box.shape), self._items.is_opaque)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Set a (multidimensional) slice as specified in key.
@@ -247,10 +263,22 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             Array, buffer, scalar, list, or bytes of one item; broadcast as NumPy does. Opaque items take
             values of their size, by bytes; typed ones cast within the same kind.
         """
-        box = select(key, self.shape)
-        values = broadcast(as_items(value, self._items), box.shape).reshape(box.count)
-        if not box.is_empty:
-            self._handle.write(box.start, box.count, box.step, values.view(self._items.raw))
+        parts, items = plain_key(key), as_items(value, self._items)
+
+        def make(shape: Shape) -> tuple[Shape, Shape, Shape, np.ndarray]:
+            box = select(parts, shape)
+            values = broadcast(items, box.shape).reshape(box.count)
+            return box.start, box.count, box.step, values.view(self._items.raw)
+
+        shape = self.shape
+        try:
+            box = make(shape)
+        except (IndexError, ValueError):
+            if self.urlpath is None:
+                raise
+            self._handle.write_box(make, None, None)  # others may have changed the shape: it fits, or not
+        else:
+            self._handle.write_box(make, shape, box)
 
     def slice(self, key: Any, **kwargs: Any) -> NDArray | PlainArray:
         """Get a (multidimensional) slice as specified in key. Generalizes `__getitem__`.
@@ -268,18 +296,18 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             The items, always as an array.
         """
         storage = Storage.parse(kwargs)
-        part = self._read(select(key, self.shape))
+        part = self._read(key, Use.READ if storage.is_plain else Use.CONTENT)
         return part if storage.is_plain else NDArray(handles.stored(part, self._items, storage))
 
     def to_buffer(self) -> bytes:
         """Return the items as bytes, in C order."""
-        return self._read(whole(self.shape)).tobytes()
+        return self._read(...).tobytes()
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """Return the items as a NumPy array. Opaque ones may be given a dtype of their size: bytes stay."""
         if copy is False:
             raise ValueError("a compressed array cannot be a NumPy array without a copy")
-        array: np.ndarray = self._read(whole(self.shape)).view(np.ndarray)
+        array: np.ndarray = self._read(...).view(np.ndarray)
         if dtype is None:
             return array
         if not self._items.is_opaque:
@@ -323,6 +351,21 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             **self._keeps(),
         }
 
+    def _inherited(self, given: dict[str, Any]) -> Storage:
+        """Return the storage of a copy; what a file says may be nothing that can be asked for."""
+        own = self._keywords()
+        try:
+            return Storage.parse(inherit(given, own))
+        except ValueError as error:
+            try:
+                Storage.parse(own)
+            except ValueError:
+                place = self._handle.path or "array in memory"
+                raise UnsupportedFormatError(
+                    f"{place}: a copy cannot take its compression over ({error}); give codec= and filters="
+                ) from None
+            raise
+
     def copy(self, dtype: npt.DTypeLike | None = None, **kwargs: Any) -> NDArray | PlainArray:
         """Return a copy.
 
@@ -335,20 +378,20 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             Keywords of `caterva.empty`. Chunks, blocks, compression and metalayers are inherited where they
             are not given; ``chunks=None, blocks=None`` makes a plain buffer. The place is not inherited.
         """
-        storage = Storage.parse(inherit(kwargs, self._keywords()))
+        storage = self._inherited(kwargs)
         if dtype is not None and items_of(dtype=dtype) != self._items:
             return self._retyped(items_of(dtype=dtype), storage)
         if storage.is_plain:
-            return self._read(whole(self.shape))
+            return self._read(...)
         return NDArray(handles.copied(self._handle, self._items, storage))
 
     def _retyped(self, items: Items, storage: Storage) -> NDArray | PlainArray:
-        array = as_items(self[...], items)
+        array = as_items(self._read(..., Use.CONTENT), items)
         if storage.is_plain:
             return plain(array, False)
         names = (name for name in self._handle.layer_names(VARIABLE) if name != FILL)
-        layers = [(name, self._handle.layer(VARIABLE, name)) for name in names]
-        return NDArray(handles.stored(array, items, storage, layers))
+        layers = ((name, self._handle.layer(VARIABLE, name)) for name in names)
+        return NDArray(handles.stored(array, items, storage, layers, self._handle))
 
     def squeeze(self) -> None:
         """Remove the axes of length 1, in place."""
@@ -379,7 +422,9 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         """Have what others have committed since the array was opened, changed or refreshed here.
 
         An array in a file or directory is a snapshot: other processes' changes show, whole, after this, and
-        when the array is changed here. The shape may become another one.
+        when the array is changed here. The shape may become another one. Where another library has written,
+        or damage may have, what is not verified any more is told of with an `UnverifiedWarning`; a change
+        before which the shape or other metalayers would become so raises `FileChangedError` instead.
 
         Returns
         -------
@@ -390,6 +435,9 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         ------
         FileChangedError
             If the file or directory is gone, or is an array of other items or another number of axes by now.
+        CorruptDataError
+            If what is there is damaged. The array is as it was; opening the file anew may find the state that
+            was flushed last, with a `RecoveredWarning`.
 
         Examples
         --------
@@ -397,7 +445,12 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         >>> caterva.zeros((4,), 1, chunks=(2,)).refresh()
         False
         """
-        return self._handle.refresh()
+        before = self._handle.seal
+        changed = self._handle.refresh()
+        if changed:
+            warn_if_recovered(self._handle)
+            warn_if_less_verified(self._handle, before)
+        return changed
 
     def close(self) -> None:
         """Bring changes to the medium, and release memory and files. The array cannot be used any more."""
@@ -426,6 +479,27 @@ def _from_bytes(frame: Any, max_bytes: int | None, keeps: dict[str, int]) -> NDA
     return _keeping(array, keeps)
 
 
+def _opened(
+    path: str | bytes,
+    mode: str | None,
+    offset: int,
+    mmap: bool,
+    max_bytes: int | None,
+    safety: Safety,
+    prefers_copy: bool,
+) -> NDArray:
+    handle = handles.opened(path, mode, offset, mmap, max_bytes, safety, prefers_copy)
+    try:
+        array = NDArray(handle)
+    except (CorruptDataError, UnsupportedFormatError):  # the dtype: a metalayer
+        # Another library may have changed it, or damage.
+        if handle.seal != Seal.LAYERS:
+            raise
+        handle.close()
+        array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety, prefers_copy=True))
+    return array
+
+
 def _open(
     path: str | bytes,
     mode: str | None,
@@ -434,10 +508,23 @@ def _open(
     max_bytes: int | None,
     safety: Safety,
     keeps: dict[str, int],
+    prefers_copy: bool = False,
 ) -> NDArray:
-    array = NDArray(handles.opened(path, mode, offset, mmap, max_bytes, safety))
+    try:
+        array = _opened(path, mode, offset, mmap, max_bytes, safety, prefers_copy)
+    except CorruptDataError as error:
+        more = advice(
+            path,
+            offset,
+            safety,
+            prefers_copy,
+            lambda *how: _opened(path, "r", offset, False, max_bytes, *how),
+        )
+        raise CorruptDataError(f"{error}{more}") from None
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
     warn_if_recovered(array._handle)
     warn_if_unverified(array._handle)
+    if not safety.checksum and not safety.locking:
+        warn_of_no_snapshot(array._handle)
     return _keeping(array, keeps)

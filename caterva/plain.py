@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn, cast
 
 import numpy as np
 
+from caterva import _core
 from caterva.dtypes import Items
 from caterva.info import Info, plain_info
 from caterva.values import as_items
@@ -175,15 +175,9 @@ class PlainArray(np.ndarray):
     def compact(self) -> None:
         """Do nothing: there is no dead space."""
 
-    @contextmanager
-    def transaction(self) -> Iterator[PlainArray]:
+    def transaction(self) -> AbstractContextManager[PlainArray]:
         """Undo what a ``with`` block does to the items if it ends with an exception."""
-        before = self._base.copy()
-        try:
-            yield self
-        except BaseException:
-            self._base[...] = before
-            raise
+        return _core.Restoration(self._base, self)
 
     def close(self) -> None:
         """Do nothing: there is no file. For code that serves both kinds of arrays."""

@@ -150,6 +150,20 @@ def as_path(value: Any) -> str | bytes | None:
     return path
 
 
+def without_separators(path: str | bytes) -> str | bytes:
+    """Return a path without separators at its end, of which a root needs one.
+
+    Examples
+    --------
+    >>> without_separators("array.b2nd//")
+    'array.b2nd'
+    """
+    separators = os.sep + (os.altsep or "")
+    if isinstance(path, bytes):
+        return path.rstrip(separators.encode()) or path
+    return path.rstrip(separators) or path
+
+
 def as_flag(value: Any, what: str) -> bool:
     """Return a bool argument, checked."""
     if value not in (False, True):
@@ -171,6 +185,11 @@ def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> 
     if path is not None:
         if memframe:
             raise ValueError("memframe keeps the array in memory, urlpath in a file: give one of them")
+        if contiguous is not False and without_separators(path) != path:
+            raise ValueError(
+                f"urlpath {os.fsdecode(path)!r} ends as the name of a directory does: "
+                "give contiguous=False, or leave the separator out"
+            )
         return Home.DIRECTORY if contiguous is False else Home.FILE
     if memframe and contiguous is False:
         raise ValueError("a memframe is contiguous")
@@ -218,7 +237,7 @@ class Storage:
             blocks=values["blocks"],
             is_plain=plain,
             home=_home(path, contiguous, memframe),
-            path=path,
+            path=path if path is None else without_separators(path),
             meta=values["meta"],
             codec=as_member(Codec, values["codec"], "codec"),
             clevel=as_int(values["clevel"], "clevel", 0, 9),

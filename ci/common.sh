@@ -97,6 +97,23 @@ c_tests() {
     meson test -C "$1" --print-errorlogs
 }
 
+# clang_build DIRECTORY SANITIZERS OPTION...: configure the C libraries, instrumented by clang for fuzzing.
+clang_build() {
+    CLANG=${CLANG:-clang-16}
+    apt_install "${SYSTEM_PACKAGES[@]}" clang-16 libclang-rt-16-dev
+    drop_if_options_changed "$1"
+    CLANG_FLAGS="-g -O1 -fno-omit-frame-pointer -fsanitize=$2,fuzzer-no-link -fno-sanitize-recover=all"
+    CLANG_FLAGS+=" -fsanitize-ignorelist=$PWD/ci/integer-ignorelist.txt"
+    [ -f "$1/build.ninja" ] || CC=$CLANG meson setup "$1" -Dpython=disabled -Dbuildtype=plain -Db_ndebug=false \
+        -Db_lundef=false -Dc_args="$CLANG_FLAGS" -Dc_link_args="$CLANG_FLAGS" "${@:3}" >/dev/null
+}
+
+# clang_integer_build: in build/clang, with the checks of integers, for the stage `integer` of ci/sanitize and `ci/fuzz
+# --quick`. Kernels of instruction sets take minutes to compile so, and see no number of a file.
+clang_integer_build() {
+    clang_build build/clang address,undefined,integer,implicit-conversion -Disa=generic
+}
+
 # stamp NAME WHAT: note for ci/reliability that a command has passed at this commit.
 stamp() {
     mkdir -p build/stamps

@@ -4,6 +4,7 @@ CATERVA_TEST_PROFILE in the environment chooses how much is tried: `default`, `q
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,11 @@ settings.register_profile("default", max_examples=400, stateful_step_count=30, *
 settings.register_profile("quick", max_examples=80, stateful_step_count=15, **COMMON)
 settings.register_profile("long", max_examples=5000, stateful_step_count=60, **COMMON)
 settings.load_profile(os.environ.get("CATERVA_TEST_PROFILE", "default"))
+
+
+# A shell has what it starts in the background ignore Ctrl-C, and children inherit that. Tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Modules about the repository; where a wheel is tested there is none.

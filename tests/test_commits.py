@@ -103,7 +103,7 @@ def damage(file, data):
         file.seek(0)
         file.write(data)
         file.flush()
-        if not cat.open("a.b2nd", mode="r").verify().ok:
+        if cat.open("a.b2nd", mode="r").verify().bad:
             return
         data[at] ^= 1
     pytest.fail("no byte is of a live chunk")
@@ -282,10 +282,16 @@ def test_the_flushed_state_opens_if_a_power_cut_took_the_bytes_of_later_ones():
         later = file.read()
     array.close()
     header_bytes = len(header_of("a.b2nd"))
-    checkpoint = header_bytes + 24 + header_bytes
     lost = bytearray(later)
     lost[len(flushed) :] = bytes(len(later) - len(flushed))
-    assert lost[checkpoint : len(flushed)] == flushed[checkpoint:]  # nothing flushed was written over
+    # Nothing flushed was written over, but the header, and the checksums of its copies, which are followed.
+    kept, same = bytearray(flushed), lost[: len(flushed)]
+    for start, stop in [
+        (0, header_bytes),
+        *((at, at + 4) for at in (2 * header_bytes + 60, header_bytes + 8252)),
+    ]:
+        kept[start:stop] = same[start:stop] = bytes(stop - start)
+    assert same == kept
     with open("lost.b2nd", "wb") as file:
         file.write(lost)
     with pytest.warns(cat.RecoveredWarning, match=r"lost\.b2nd.*last flushed"):
@@ -318,3 +324,34 @@ def test_durability_is_one_of_two():
     make()
     with pytest.raises(ValueError, match="always"):
         cat.open("a.b2nd", durability="always")
+
+
+def test_a_handle_takes_no_state_that_is_older_than_its_own():
+    """What was written last is lost under open handles: they keep what they have; a new one warns."""
+    array = make()
+    array.flush()
+    flushed = os.path.getsize("a.b2nd")
+    array[...] = -DATA
+    reader, writer = cat.open("a.b2nd", mode="r"), cat.open("a.b2nd")
+    with open("a.b2nd", "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(flushed)
+        file.write(bytes(size - flushed))
+    for call in (
+        reader.refresh,
+        lambda: writer.__setitem__(0, 1),
+        lambda: writer.append(DATA),
+        writer.refresh,
+    ):
+        with warnings.catch_warnings(), pytest.raises(cat.CorruptDataError, match=r"a\.b2nd"):
+            warnings.simplefilter("error")
+            call()
+        assert reader.shape == writer.shape == DATA.shape
+    with pytest.warns(cat.RecoveredWarning, match=r"last flushed"):
+        again = cat.open("a.b2nd")
+    np.testing.assert_array_equal(again[...], DATA)
+    again[0, 0] = 9  # which accepts it
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert writer.refresh() and reader.refresh()
+    assert writer[0, 0] == reader[0, 0] == 9

@@ -1,6 +1,8 @@
 """Item types survive being spelled, and strings from files are never more than what they say."""
 
 import ast
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from caterva.dtypes import MAX_SPELLING_BYTES, items_from, items_of, opaque, parse, spell, typed
+import caterva as cat
+from caterva.dtypes import (
+    MAX_SPELLING_BYTES,
+    FieldError,
+    check_layout,
+    items_from,
+    items_of,
+    opaque,
+    parse,
+    spell,
+    typed,
+)
+
+sys.path.insert(0, str(Path(__file__).parent / "reference"))
+
+import refencode
 
 SIMPLE = (
     hnp.boolean_dtypes()
@@ -99,9 +116,28 @@ def test_items_without_a_fitting_dtype_are_opaque(text):
         "[('a', print)]",
         "[x for x in ()]",
         "{'names': ['x'], 'formats': ['O']}",
-        "{'names': ['x'], 'formats': ['<i4'], 'offsets': [-4]}",
-        "{'names': ['x'], 'formats': ['<i4'], 'offsets': [0], 'itemsize': 2}",
         "{'names': ['x'], 'formats': ['<i4'], 'titles': ['t']}",
+        "{'names': [('t', 'x')], 'formats': ['<i4']}",
+        "{'names': ['x'], 'formats': ['<i4'], 'offsets': [True]}",
+        "{'names': ['x'], 'formats': ['<i4'], 'offsets': [0.0]}",
+        "{'names': ['x'], 'formats': ['<i4'], 'offsets': (0,)}",
+        "{'names': ['x'], 'formats': ['<i4'], 'itemsize': True}",
+        "{'names': ['x'], 'formats': ['<i4'], 'itemsize': '4'}",
+        "{'names': ['x'], 'formats': ['<i4'], 'aligned': 7}",
+        "{'names': ['x', 'y'], 'formats': ['<i4', '<i4'], 'offsets': [0]}",
+        "{'names': ['x', 'x'], 'formats': ['<i4', '<i4']}",
+        "[(('title', 'x'), '<i4')]",
+        "[('a', '<i8', (2, -1))]",
+        "[('a', '<i8', (2, True))]",
+        "('S0', (5,))",
+        "U1073741825",
+        "S4294967300",
+        "M8[0D]",
+        "M8[Y/0]",  # NumPy would divide by zero, which ends the process
+        "M8[Y/4294967296]",  # and so here
+        "m8[W/2147483648]",  # and make units of no length, of negative length
+        "m8[2147483647D/2]",
+        "[('a', '<M8[Y/0]')]",
         "{'names': 'x', 'formats': 5}",
         "[" * 1000,
         "[" * 30000,
@@ -118,7 +154,10 @@ def test_strings_that_are_no_plain_dtype_are_not_understood(text):
 
 @given(st.text(alphabet="[](){}'\",:<>|iufSVM0123456789 abenmsO*-\\", max_size=60))
 def test_any_string_is_read_without_an_exception(text):
-    dtype = parse(text)
+    try:
+        dtype = parse(text)
+    except FieldError:
+        return
     assert dtype is None or (isinstance(dtype, np.dtype) and not dtype.hasobject)
 
 
@@ -159,3 +198,127 @@ def test_gaps_in_the_list_of_another_writer_stay_gaps():
     dtype = np.dtype({"names": ["x"], "formats": ["<i2"], "offsets": [2], "itemsize": 8})
     assert parse(str(dtype.descr)) == dtype
     assert parse("[('', '|V4')]") == np.dtype({"names": [], "formats": [], "offsets": [], "itemsize": 4})
+
+
+OUTSIDE = [
+    "[('a', '<i4', (" + "9" * 4000 + "," + "9" * 4000 + "))]",
+    "{'names': ['x'], 'formats': ['<i4'], 'offsets': [-4]}",
+    "{'names': ['x'], 'formats': ['<i4'], 'offsets': [0], 'itemsize': 2}",
+    "{'names': ['x'], 'formats': ['<i4'], 'offsets': [13], 'itemsize': 16}",
+    "{'names': ['x'], 'formats': ['<i4'], 'itemsize': -4}",
+    "{'names': ['x'], 'formats': ['<i4'], 'offsets': [4294967296], 'itemsize': 16}",
+    "{'names': ['x'], 'formats': ['<i4'], 'itemsize': 4294967300}",
+    "{'names': ['x'], 'formats': ['<i8'], 'offsets': [2147483640]}",
+    "[('a', ('<i8', (536870912,)))]",
+    "[('a', '<i8', (65536, 65536, 65536, 65536))]",
+    # From here on NumPy itself lets them pass: it adds in C ints.
+    "{'names': ['x'], 'formats': ['<i8'], 'offsets': [2147483640], 'itemsize': 16}",
+    "{'names': ['y', 'x'], 'formats': ['<i8', '<i8'], 'offsets': [0, 2147483647], 'itemsize': 16}",
+    "{'names': ['x'], 'formats': [('<i4', (100,))], 'offsets': [2147483600], 'itemsize': 16}",
+    "{'names': ['x', 'y', 'z'], 'formats': ['S2147483647', 'S2147483647', 'S18']}",
+    "{'names': ['x', 'y', 'z'], 'formats': ['S2147483647', 'S2147483647', 'S18'], 'itemsize': 16}",
+    "{'names': ['x', 'y', 'z'], 'formats': ['S2147483640', '<i8', '<i8'], 'aligned': True}",
+    "[('x', 'S2147483647'), ('y', 'S2147483647'), ('z', 'S18')]",
+    "[('x', 'S2147483647'), ('', '|V2147483647'), ('z', 'S18')]",
+    "[('x', '<i8'), ('y', {'names': ['a'], 'formats': ['<i8'], 'offsets': [2147483640], 'itemsize': 8})]",
+    "[('x', ({'names': ['a'], 'formats': ['<i8'], 'offsets': [2147483640], 'itemsize': 8}, (2,)))]",
+]
+
+
+def array_with_dtype(text: str) -> bytes:
+    """A frame by the reference encoder: an array of four items of 16 bytes, whose "b2nd" has that dtype."""
+    items = np.arange(64, dtype="u1")
+    chunk = refencode.encode_chunk(items.tobytes(), 16, 32)
+    meta = {"b2nd": refencode.array_meta((4,), (4,), (2,), text)}
+    return refencode.encode_frame([chunk], 16, 64, 32, meta)
+
+
+@pytest.mark.parametrize("text", OUTSIDE, ids=lambda text: text[:40])
+def test_an_array_whose_dtype_has_a_field_outside_of_its_item_is_refused(text, tmp_path):
+    frame, path = array_with_dtype(text), tmp_path / "evil.b2nd"
+    path.write_bytes(frame)
+    with pytest.raises(FieldError):
+        parse(text)
+    with pytest.raises(cat.CorruptDataError, match="dtype"):
+        cat.from_bytes(frame)
+    for keywords in ({}, {"mode": "r"}, {"mode": "r", "mmap": True}, {"mode": "r", "copy": True}):
+        with pytest.raises(cat.CorruptDataError, match=r"evil\.b2nd: dtype .* bytes"):
+            cat.open(path, **keywords)
+
+
+def test_the_frame_of_those_tests_is_one_that_opens():
+    array = cat.from_bytes(array_with_dtype("[('a', '<i8'), ('b', '<i4', (2,))]"))
+    assert array[1]["a"] == int.from_bytes(bytes(range(16, 24)), "little")
+
+
+def test_a_dtype_that_a_caller_has_from_numpy_is_checked_as_well():
+    evil = np.dtype({"names": ["a"], "formats": ["<i8"], "offsets": [2147483640], "itemsize": 16})
+    with pytest.raises(TypeError, match="field 'a'"):
+        typed(evil)
+    with pytest.raises(TypeError, match="field 'a'"):
+        cat.zeros((4,), dtype=evil, chunks=(2,))
+    with pytest.raises(FieldError):
+        check_layout(np.dtype((evil, (3,))))
+
+
+SIZES = {"|u1": 1, "<i4": 4, ">f8": 8, "|S3": 3, "S1000000000": 10**9, "|V2147483647": 2**31 - 1}
+HUGE = st.sampled_from([0, 1, 4, 16, 2**30, 2**31 - 9, 2**31 - 1, 2**31, 2**32, 2**32 + 4, 2**64, -1, -8])
+NUMBERS = st.integers(0, 40) | HUGE
+
+
+@st.composite
+def described(draw, depth=0):
+    """A literal of a dtype, its size, and whether all of its fields lie inside, all by unbounded integers."""
+    form = draw(st.sampled_from(["simple", "list", "dict", "shape"] if depth < 3 else ["simple"]))
+    if form == "simple":
+        text = draw(st.sampled_from(sorted(SIZES)))
+        return text, SIZES[text], True
+    if form == "shape":
+        literal, size, is_inside = draw(described(depth + 1))
+        shape = tuple(draw(st.lists(st.integers(1, 4) | st.just(70_000), min_size=1, max_size=3)))
+        size *= np.prod(shape, dtype=object)
+        return (literal, shape), size, is_inside and size < 2**31
+    parts = draw(st.lists(described(depth + 1), min_size=1, max_size=4))
+    names = [f"f{number}" for number in range(len(parts))]
+    is_inside = all(inside for _, _, inside in parts)
+    sizes = [size for _, size, _ in parts]
+    if form == "list":
+        return (
+            [(n, p[0]) for n, p in zip(names, parts, strict=True)],
+            sum(sizes),
+            is_inside and sum(sizes) < 2**31,
+        )
+    offsets = draw(st.lists(NUMBERS, min_size=len(parts), max_size=len(parts)))
+    ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
+    literal = {"names": names, "formats": [p[0] for p in parts], "offsets": offsets}
+    itemsize = max(ends)
+    if draw(st.booleans()):
+        itemsize = literal["itemsize"] = draw(NUMBERS | st.sampled_from(ends))
+    is_inside = is_inside and min(offsets) >= 0 and max(ends) <= itemsize < 2**31
+    return literal, itemsize, is_inside
+
+
+def sum_of_leaves_is_inside(dtype, start, limit):
+    """Whether every byte that NumPy would touch of an item at `start` is below `limit`."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        last = int(np.prod(shape, dtype=object)) - 1
+        return all(sum_of_leaves_is_inside(base, start + n * base.itemsize, limit) for n in {0, last})
+    if dtype.names is None:
+        return start >= 0 and start + dtype.itemsize <= limit
+    fields = [dtype.fields[name][:2] for name in dtype.names]
+    return all(sum_of_leaves_is_inside(kind, start + offset, limit) for kind, offset in fields)
+
+
+@given(described())
+def test_a_dtype_is_understood_just_if_all_of_its_fields_lie_inside(case):
+    literal, size, is_inside = case
+    text = literal if isinstance(literal, str) else repr(literal)
+    try:
+        dtype = parse(text)
+    except FieldError:
+        assert not is_inside
+        return
+    assert dtype is not None and is_inside
+    assert dtype.itemsize == size
+    assert sum_of_leaves_is_inside(dtype, 0, dtype.itemsize)

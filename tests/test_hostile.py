@@ -12,6 +12,7 @@ import random
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +262,33 @@ def test_special_files_are_refused_without_waiting(tmp_path):
         assert done.returncode == 1 and "Error" in done.stderr.splitlines()[-1]
 
 
+# ---------------------------------------------------------------- numbers that overflow
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**31 - 4, 2**31 - 5, -(2**31), 2**30], ids=hex)
+@pytest.mark.parametrize("sealed", [True, False], ids=["sealed", "unsealed"])
+def test_a_stream_of_any_size_is_corrupt_however_it_is_read(size, sealed, path):
+    data = np.arange(64 * 1024, dtype="<i4").reshape(64, 1024)
+    storage = {"urlpath": path, "checksum": sealed, "codec": "lz4"}
+    cat.asarray(data, chunks=(64, 1024), blocks=(4, 1024), **storage).close()
+    stored = bytearray(path.read_bytes())
+    sizes_in_header = np.array([4 * 64 * 1024, 4 * 4 * 1024], "<i4").tobytes()
+    chunk = stored.index(sizes_in_header) - 4
+    first = chunk + int.from_bytes(stored[chunk + 32 : chunk + 36], "little")
+    stored[first : first + 4] = size.to_bytes(4, "little", signed=True)
+    path.write_bytes(stored)
+    for keywords in ({}, {"mode": "r"}, {"mode": "r", "mmap": True}):
+        array = cat.open(path, **keywords)
+        for key in (0, 0), (..., 5), slice(1, 3), ...:
+            with pytest.raises(cat.CorruptDataError):
+                array[key]
+        assert not array.verify().ok
+        assert array[63, 5] == data[63, 5]
+        array.close()
+    with cat.open(path) as array, pytest.raises(cat.CorruptDataError):
+        array[0, 0] = 1
+
+
 # ---------------------------------------------------------------- max_bytes
 
 
@@ -319,6 +347,54 @@ def test_chunks_larger_than_max_bytes_are_not_read(contiguous, keywords, path):
                 use(array)
         with pytest.raises(cat.LimitError, match=path.name):
             array[0, 0]
+
+
+def test_a_stream_that_points_at_nothing_does_not_show_what_was_read_before(path):
+    """LZ4 matches of offset 0 leave what is in the output already, where only the first part is decoded."""
+    length, secret = 4096, 0x5A
+    content = np.random.default_rng(1).integers(0, 256, length).astype("u1")
+    content[length // 2 :] = 7
+    keywords = {"chunks": (length,), "blocks": (length,), "codec": "lz4", "filters": [], "cache_bytes": 0}
+    cat.asarray(content, urlpath=str(path), checksum=False, **keywords).close()
+    frame = bytearray(path.read_bytes())
+    at = frame.index(content[:256].tobytes()) - 10  # the stream begins with a token and lengths before that
+    at = next(start for start in range(at, at + 10) if frame[start] & 0xF0 == 0xF0)
+    # 15 literals, and a match of 200 bytes of offset 0; then 1,000 literals, and so on.
+    sequence = b"\x1f" + b"a" + b"\0\0" + b"\xb9"
+    frame[at : at + 64 * len(sequence)] = sequence * 64
+    path.write_bytes(frame)
+    secrets = cat.asarray(np.full(length, secret, "u1") ^ (np.arange(length) % 3).astype("u1"), **keywords)
+    with cat.open(str(path), checksum=False, cache_bytes=0) as array:
+        for item in (1, 20, 300, 1500):
+            secrets[item]
+            secrets[...]
+            try:
+                value = array[item]
+            except cat.CorruptDataError:
+                continue
+            assert value in (0, ord("a"))
+
+
+def test_repair_asks_for_no_more_than_max_bytes(path):
+    bomb(path)
+    with pytest.raises(cat.LimitError, match="max_bytes allows 100"):
+        cat.repair(str(path), max_bytes=100)
+    assert cat.repair(str(path), max_bytes=10**6).ok
+
+
+@pytest.mark.parametrize(("at", "value", "said"), [(27, 0x0D, "codec 13"), (71, 121, "filter 121")])
+def test_a_copy_of_what_cannot_be_asked_for_says_what_to_give(at, value, said, path):
+    cat.asarray(np.arange(600, dtype="<i4"), chunks=(100,), blocks=(50,), urlpath=str(path)).close()
+    frame = bytearray(path.read_bytes())
+    frame[at] = value
+    path.write_bytes(frame)
+    with warnings.catch_warnings(action="ignore"), cat.open(str(path)) as array:
+        with pytest.raises(cat.UnsupportedFormatError, match=rf"{path.name}: .*{said}.*codec= and filters="):
+            array.copy()
+        with pytest.raises(ValueError, match="clevel"):
+            array.copy(codec="zstd", filters=[], clevel=77)
+        copy = array.copy(codec="zstd", filters=["shuffle"])
+        np.testing.assert_array_equal(copy[...], np.arange(600))
 
 
 def test_changes_of_chunks_larger_than_max_bytes_leave_the_array(path):

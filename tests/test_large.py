@@ -78,7 +78,7 @@ def test_a_terabyte_of_one_value_is_small_too(home, path):
         """
         a = cat.full(shape, b"pepe", chunks=chunks, blocks=blocks, **where)
         assert a.nbytes == 4 * 2**40
-        if path: assert disk(path) < 5 * 2**20, disk(path)  # 36 bytes a chunk, 28 of checksums, an index
+        if path: assert disk(path) < 6 * 2**20, disk(path)  # 36 bytes a chunk, 28 of checksums, 8 of tags
         assert a[2**19, 2**18].tobytes() == b"pepe"
         a[7, 8] = b"sole"
         assert a[7, 7:10].tobytes() == b"pepesolepepe"
@@ -125,4 +125,22 @@ def test_a_copy_of_a_terabyte_of_zeros_stays_small(path):
         assert b[5, 5].tobytes() == b"\\0"
         """,
         *arguments("file", path),
+    )
+
+
+@pytest.mark.skipif(os.environ.get("CATERVA_TEST_PROFILE") != "long", reason="takes 6 GB of memory")
+def test_the_largest_chunk_of_noise_is_stored():
+    """Its streams would take more than the 31 bits that a chunk has for its size: it is stored as it is."""
+    run(
+        """
+        block, count = 2**20 - 1, 2048
+        rng = np.random.default_rng(1)
+        noise = rng.integers(0, 256, block, "u1")
+        data = np.concatenate([np.roll(noise, n) for n in range(count)])
+        a = cat.asarray(data, chunks=data.shape, blocks=(block,), codec="lz4", clevel=1, filters=[])
+        for start in (0, 17 * block - 5, data.size - 100):
+            np.testing.assert_array_equal(a[start : start + 100], data[start : start + 100])
+        """,
+        "",
+        "memory",
     )

@@ -7,6 +7,7 @@ array, whole.
 
 import itertools
 import os
+import pickle
 import shutil
 import stat
 import struct
@@ -437,4 +438,9 @@ def test_a_working_directory_that_changes_matters_to_nobody(contiguous, path, mo
     assert made.refresh() and made.shape == (11, 9)
     np.testing.assert_array_equal(np.asarray(made)[::5, 0], [1, 0, 2])
     assert made.urlpath == opened.urlpath == "array.b2nd"
+    with made.transaction(), pytest.raises(cat.LockedError, match=r"^\[Errno \d+\] array.b2nd is locked"):
+        opened[0] = 5
+    made.flush()
+    copy = pickle.loads(pickle.dumps(made))  # by its full path
+    assert copy.shape == (11, 9)
     assert not list(elsewhere.iterdir())

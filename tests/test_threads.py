@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import pickle
 import sys
 import sysconfig
 import threading
@@ -162,6 +163,61 @@ def test_metalayers_are_read_beside_a_writer(tmp_path, data):
             reader.result()
 
 
+@pytest.mark.parametrize("contiguous", [True, False], ids=["file", "directory"])
+def test_properties_reads_and_refreshes_go_beside_each_other(contiguous, tmp_path):
+    """Items are all of the number of rows, and so is the attribute; each glance is at one commit."""
+    path, rows = tmp_path / "array", range(4, 40, 2)
+    writer = cat.full((rows[0], 6), rows[0], dtype="<i4", chunks=(4, 3), blocks=(2, 3), urlpath=path,
+                      contiguous=contiguous, meta={"unit": b"0000"})  # fmt: skip
+    writer.attrs["rows"] = rows[0]
+    writer.flush()
+    array = cat.open(path, mode="r", nthreads=2)
+    stop = threading.Event()
+
+    def glance():
+        shape, attribute = array.shape, array.attrs["rows"]
+        assert shape[1:] == (6,) and shape[0] in rows and attribute in rows and len(array) in rows
+        assert array.size % 6 == 0 and array.nbytes % 24 == 0 and 2 <= array.nchunks <= 20
+        assert (array.chunks, array.blocks, array.ndim, array.dtype.str) == ((4, 3), (2, 3), 2, "<i4")
+        assert (array.codec, array.clevel, array.chunksize, array.blocksize) == (cat.Codec.LZ4, 5, 48, 24)
+        assert array.filters[-1] is cat.Filter.SHUFFLE and array.filtersmeta == [0] * 6
+        assert array.cratio > 0 and "Shape" in repr(array.info) and str(path) in repr(array)
+        assert array.urlpath == str(path) and array.sframe is not contiguous
+        assert set(array.meta["unit"]) <= set(b"0123456789") and "caterva" in array.meta
+        assert pickle.loads(pickle.dumps(array)).shape[0] in rows
+        assert array.verify().ok
+
+    def read():
+        whole = np.asarray(array)
+        assert (whole == len(whole)).all() and array[-1, -1] in rows
+        assert all((row == row[0]).all() for row in array)
+        assert array.copy()[0, 0] in rows
+
+    def refresh():
+        array.refresh()
+
+    def repeat(call):
+        count = 0
+        while not stop.is_set():
+            call()
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        threads = [pool.submit(repeat, call) for call in (glance, glance, read, refresh)]
+        try:
+            for count in rows:
+                with writer.transaction():
+                    writer.resize((count, 6))
+                    writer[...] = count
+                    writer.attrs["rows"] = count
+                    writer.meta["unit"] = b"%04d" % count
+                time.sleep(0.02)
+        finally:
+            stop.set()
+        assert all(thread.result() > 0 for thread in threads)
+
+
 def child(open_array, expected, answer):
     answer.put((np.asarray(open_array()) == expected).all().item())
 
@@ -233,3 +289,25 @@ def test_eight_threads_read_one_handle_right(home):
 def test_seven_readers_see_whole_writes_in_their_order(home):
     reads, writes = stress.seven_readers_and_a_writer(home, seconds=1)
     assert reads >= 7 and writes >= 1
+
+
+def test_copies_and_verify_beside_a_thread_that_resizes():
+    array = cat.full((400, 7), 5, dtype="i2", chunks=(4, 3), blocks=(2, 3))
+    done = threading.Event()
+
+    def resize():
+        while not done.is_set():
+            for rows in (8, 400):
+                array.resize((rows, 7))
+
+    thread = threading.Thread(target=resize)
+    thread.start()
+    try:
+        for _ in range(300):
+            assert array.verify().ok
+            copy = array.copy(chunks=(7, 7), blocks=(3, 2))
+            assert copy.shape in ((8, 7), (400, 7))
+            assert np.isin(copy[...], (0, 5)).all()
+    finally:
+        done.set()
+        thread.join()

@@ -139,6 +139,10 @@ def test_a_change_is_one_commit(change, path, monkeypatch):
             calls.append(layers)
             handle.set_layers(kind, layers)
 
+        def clear_layers(self, kept):
+            calls.append(kept)
+            handle.clear_layers(kept)
+
         def change_layer(self, name, change):
             calls.append(name)
             handle.change_layer(name, change)

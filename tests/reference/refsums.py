@@ -1,4 +1,4 @@
-"""Reference checker of checksums: postscripts and fingerprints.
+"""Reference checker of checksums: postscripts, fingerprints, tags, and copies of metadata.
 
 Written only from docs/design/durability.md ("Checksums"), on top of the reference decoder. Clarity over speed.
 """
@@ -20,6 +20,7 @@ for byte in range(256):
 
 SOFT = [(27, 29), (53, 57), (63, 65), (66, 68), (71, 87)]
 SEALED = 1
+TAGGED = 4
 
 
 def crc32c(*parts: bytes) -> int:
@@ -126,10 +127,69 @@ def seal(frame: refdecode.Frame) -> int | None:
     return flags
 
 
+def check_tags(frame: refdecode.Frame) -> None:
+    """The table before the index has the size of each stored chunk with its postscript, and its last four bytes."""
+    buf = bytes(frame.buf)
+    index = frame.header_len + frame.cbytes
+    stored = [number for number in range(frame.nchunks) if frame.offsets[number] >= 0]
+    table = buf[index - 16 - 8 * len(stored):index]
+    magic, count, tail, own = struct.unpack_from("<4sIII", table, len(table) - 16)
+    need(magic == b"\xb2TAG" and count == len(stored), "tags: magic or count")
+    need(own == crc32c(table[:-4]), "tags: their own CRC")
+    need(tail == struct.unpack_from(">I", buf, frame.frame_len - 16)[0], "tags: of another index")
+    for position, number in enumerate(stored):
+        stated = struct.unpack_from("<II", table, 8 * position)
+        if stated[0]:
+            expected = postscript(frame.stored_chunk(number))
+            cbytes = refdecode.parse_chunk_header(frame.stored_chunk(number)).cbytes
+            need(stated == (cbytes + len(expected), *struct.unpack("<I", expected[-4:])), "tags: of another chunk")
+
+
+def chunk_ranges(source) -> list[tuple[int, int]]:
+    """Where stored chunks lie in a frame, their postscripts included, in order: all else is metadata, or of nobody."""
+    frame, ranges = refdecode.open_frame(os.fspath(source)), []
+    for number in range(frame.nchunks):
+        if frame.offsets[number] >= 0:
+            start, chunk = frame.header_len + frame.offsets[number], frame.stored_chunk(number)
+            size = refdecode.parse_chunk_header(chunk).cbytes + len(postscript(chunk))
+            ranges.append((start, start + size))
+    return sorted(ranges)
+
+
+# --------------------------------------------------------------------------
+# Copies
+
+def copy_of(header: bytes, serial: int, tail: tuple[int, int], mirror: int, crc: int, flags: int) -> bytes:
+    """What a copy of a header is."""
+    body = struct.pack("<8sIIQqqqII", b"cathead\x1a", 3, len(header), serial, *tail, mirror, crc, flags) + header
+    body += struct.pack("<I", len(body) + 8)
+    return body + struct.pack("<I", crc32c(body))
+
+
+def check_copies(source) -> int:
+    """How many copies of its header a flushed file has: each must fit, and the tail's mirror be equal to it."""
+    frame = refdecode.open_frame(os.fspath(source))
+    buf, size = bytes(frame.buf), frame.header_len
+    header, found = buf[:size], 0
+    for position in (size, max(8192, -(-(2 * size + 64) // 4096) * 4096)):
+        copy = buf[position:position + size + 64]
+        if copy[:8] != b"cathead\x1a":
+            continue
+        serial, start, count, mirror, crc, flags = struct.unpack_from("<QqqqII", copy, 16)
+        need(copy == copy_of(header, serial, (start, count), mirror, crc, flags), "copy: does not fit")
+        tail = buf[size + start:size + start + count]
+        need(size + start + count == frame.frame_len and crc == crc32c(tail), "copy: of another tail")
+        need(tail == buf[size + mirror:size + mirror + count], "copy: the tail's mirror differs")
+        found += 1
+    return found
+
+
 def check(source) -> tuple[int | None, list[bool]]:
     """The flags of a frame at a path or in bytes, and which of its stored chunks have their postscript."""
     frame = refdecode.parse_frame(source) if isinstance(source, bytes) else refdecode.open_frame(os.fspath(source))
     flags = seal(frame)
+    if flags is not None and flags & TAGGED:
+        check_tags(frame)
     chunks = [frame.stored_chunk(i) for i in range(frame.nchunks) if frame.offsets[i] >= 0]
     have = [has_postscript(chunk) for chunk in chunks]
     if flags is not None and flags & SEALED:
@@ -137,4 +197,4 @@ def check(source) -> tuple[int | None, list[bool]]:
     return flags, have
 
 
-__all__ = ["FormatError", "check", "crc32c", "fingerprint", "postscript"]
+__all__ = ["FormatError", "check", "check_copies", "crc32c", "fingerprint", "postscript"]

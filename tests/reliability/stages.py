@@ -47,7 +47,7 @@ def fuzzing(effort: Effort) -> Result:
             return Result(f"a finding: {done.stdout[-600:]}", False)
     counts = {
         log.stem.removeprefix("fuzz_"): int(match[1])
-        for log in sorted((ROOT / "build/fuzz").glob("fuzz_*.log"))
+        for log in sorted((ROOT / "build/fuzz").glob("fuzz_*.log"))  # fuzz_hostile among them
         if (match := re.search(r"number_of_executed_units: (\d+)", log.read_text(errors="replace")))
     }
     if not counts:

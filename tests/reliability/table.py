@@ -24,6 +24,9 @@ MODULES = [
     "code",
     "cost",
     "stages",
+    "lives",
+    "metadata",
+    "models",
 ]
 WORDS = {True: "pass", False: "FAIL", None: "----"}
 

@@ -19,11 +19,17 @@
         }                                                                                                    \
     } while (0)
 
-/** Heap memory of exactly this size, so that the sanitizer sees every byte too many. For free(). */
+/**
+ * Heap memory of exactly this size, so that the sanitizer sees every byte too many. It has other content each
+ * time: what is not written shows as a difference. For free().
+ */
 static inline uint8_t *fuzz_alloc(size_t bytes)
 {
+    static uint8_t content;
     uint8_t *block = malloc(bytes ? bytes : 1);
     if (!block) abort();
+    content = content < 170 ? content + 85 : 0;
+    memset(block, content, bytes);
     return block;
 }
 

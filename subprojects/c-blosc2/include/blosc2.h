@@ -464,6 +464,8 @@ typedef struct blosc2_origin {
     int64_t size;         /**< bytes of the frame, but at a path */
     int64_t max_bytes;    /**< blosc2_schunk_set_max_bytes(), from the first allocation on */
     blosc2_safety safety;
+    /** Of a file whose header another library has changed in place, or damage: take the header's copy. */
+    bool prefers_copy;
 } blosc2_origin;
 
 /**
@@ -477,7 +479,10 @@ BLOSC2_API int blosc2_schunk_open_origin(const blosc2_origin *origin, blosc2_sch
 typedef enum blosc2_recovery {
     BLOSC2_RECOVERED_NOTHING = 0, /**< it was not */
     BLOSC2_RECOVERED_WHOLE = 1,   /**< it was completed: nothing is lost */
-    BLOSC2_RECOVERED_OLDER = 2,   /**< the last flushed state was opened: what was written after it is lost */
+    /** The last flushed state was opened: what was written after it is lost. Of a directory whose index
+     * cannot be told from that state's, "if anything was". Until the handle commits. */
+    BLOSC2_RECOVERED_OLDER = 2,
+    BLOSC2_RECOVERED_COPY = 3, /**< it was damaged, and read from its second copy: nothing is lost */
 } blosc2_recovery;
 
 BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
@@ -485,6 +490,20 @@ BLOSC2_API blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk);
 /** Open a file (contiguous frame, at byte `offset`; not 0: for reading only) or a directory (sparse frame).
  */
 BLOSC2_API int blosc2_schunk_open(const char *path, int64_t offset, blosc2_mode mode, blosc2_schunk **out);
+
+/**
+ * Remove what lies beside the file or directory of a frame, whether that is there or not: its lock file, and
+ * what processes that are no more have left. Failures do not matter.
+ */
+BLOSC2_API void blosc2_schunk_remove_beside(const char *path);
+
+/**
+ * Find another frame in the file of a contiguous frame, behind the one that it begins with, which may be
+ * damaged. Reads all that is there.
+ * @param position  Set to where it begins; 0: there is none, or nothing can be told.
+ * @return BLOSC2_OK, BLOSC2_E_IO, BLOSC2_E_NOT_FOUND, BLOSC2_E_MEMORY, BLOSC2_E_INTERRUPTED.
+ */
+BLOSC2_API int blosc2_find_second(const char *path, int64_t *position);
 
 /** Open a contiguous frame of exactly `size` bytes; they are copied. */
 BLOSC2_API int blosc2_schunk_from_bytes(const void *bytes, size_t size, blosc2_schunk **out);
@@ -556,6 +575,39 @@ BLOSC2_API int blosc2_schunk_stored_bytes(const blosc2_schunk *schunk, int64_t *
 BLOSC2_API int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks,
                                   int32_t block_count, blosc2_workspace *workspace, blosc2_view *view);
 
+/** What becomes of a chunk that is viewed. What is stored again gets new checksums: it is verified before,
+    whatever the handle's own setting. */
+typedef enum blosc2_use {
+    BLOSC2_USE_READ = 0,    /**< the caller reads it: verified as blosc2_safety says */
+    BLOSC2_USE_CONTENT = 1, /**< decoded content is stored again: verified where the frame is sealed */
+    BLOSC2_USE_REBUILD = 2, /**< compressed blocks go into this super-chunk again: the same; in a frame that
+                                 others have changed, what nothing vouches for is decoded */
+    BLOSC2_USE_COPY = 3,    /**< compressed blocks go elsewhere: the same, and in frames without checksums */
+} blosc2_use;
+
+/**
+ * blosc2_schunk_view() for another use than reading.
+ * @return Also BLOSC2_E_CORRUPT, BLOSC2_E_CODEC and BLOSC2_E_UNSUPPORTED of a chunk without checksums that
+ * cannot be decoded.
+ */
+BLOSC2_API int blosc2_schunk_view_for(const blosc2_schunk *schunk, int64_t chunk, blosc2_use use,
+                                      const int32_t *blocks, int32_t block_count, blosc2_workspace *workspace,
+                                      blosc2_view *view);
+
+/**
+ * BLOSC2_E_CORRUPT if header, index or trailer do not match their checksum: such a frame is opened only with
+ * BLOSC2_CHECKSUMS_OFF, for reading. Nothing of it may get new checksums, so it can neither be changed nor
+ * copied.
+ */
+BLOSC2_API int blosc2_schunk_check_sound(const blosc2_schunk *schunk);
+
+/** Whether contents of fixed metalayers, and parameters, are not known to be what was written: copies of them
+    are in doubt, too. */
+BLOSC2_API bool blosc2_schunk_layers_in_doubt(const blosc2_schunk *schunk);
+
+/** Metalayers were taken over from a super-chunk whose own are in doubt: what is sealed leaves them out. */
+BLOSC2_API void blosc2_schunk_doubt_layers(blosc2_schunk *schunk);
+
 /** Blocks, by what is known of them. */
 typedef struct blosc2_verdict {
     int64_t verified;   /**< match their checksums */
@@ -588,6 +640,41 @@ BLOSC2_API int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, 
 /** Told of progress, after each of `count` chunks. @return BLOSC2_OK, or a status that ends it. */
 typedef int blosc2_progress_fn(void *context, int64_t done, int64_t count);
 
+/** What is known of something that is told of. */
+typedef enum blosc2_note {
+    BLOSC2_NOTE_DAMAGE = 0, /**< it is damaged */
+    BLOSC2_NOTE_DOUBT = 1,  /**< a whole copy says otherwise: another library's change, or damage of either */
+    BLOSC2_NOTE_REMARK = 2, /**< it may rightly be so */
+} blosc2_note;
+
+/** Told, in words, of what is not as it should be. */
+typedef void blosc2_note_fn(void *context, blosc2_note what, const char *text);
+
+/**
+ * Look at header, chunk index and trailer as they are in the file, which is what another handle would read,
+ * and compare them with their second copies. If the file has not this handle's state any more, it is looked
+ * at as it is opened anew. Not beside other calls.
+ * @param note   Called for each place where something is wrong, or where two differ.
+ * @param twice  Set to whether there are second copies of the state: after a flush, in files made here.
+ * @return Also BLOSC2_E_CHANGED: others have written meanwhile, and what was told may be of two states.
+ */
+BLOSC2_API int blosc2_schunk_check_copies(const blosc2_schunk *schunk, blosc2_note_fn *note, void *context,
+                                          bool *twice);
+
+/** Which states a repair makes the last one. */
+typedef enum blosc2_mend {
+    BLOSC2_MEND_LATEST = 0, /**< the one that was committed last */
+    BLOSC2_MEND_OLDER = 1,  /**< also that which was flushed last, where later ones are lost */
+} blosc2_mend;
+
+/**
+ * Write the metadata anew, and its second copies: one change, flushed. What another library has changed in
+ * the header alone, or damage that cannot be told from that, goes back to what the copy has. If that is not
+ * what the handle can have (blosc2_schunk_on_reload()), the file is mended, and the handle is as it was.
+ * @return Also BLOSC2_E_CORRUPT: an older state was opened (BLOSC2_RECOVERED_OLDER), and is not accepted.
+ */
+BLOSC2_API int blosc2_schunk_repair(blosc2_schunk *schunk, blosc2_mend accepted);
+
 /**
  * In a change: seal the frame as it is now. Chunks whose postscript is missing or another chunk's are stored
  * anew, with one; each of their blocks is decoded before, and a bad one is BLOSC2_E_CORRUPT.
@@ -604,18 +691,24 @@ BLOSC2_API int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *pr
  *
  * @return BLOSC2_OK, BLOSC2_E_READ_ONLY, BLOSC2_E_ARGUMENT (one is open), BLOSC2_E_LOCKED
  * (safety.lock_timeout_ms is over, or this same thread has a change open by another handle), BLOSC2_E_CHANGED
- * (the frame is gone, or of another kind, or was changed by others while this handle locks nothing),
+ * (the frame is gone, or of another kind, or was changed by others while this handle locks nothing, or its
+ * metalayers or parameters came in doubt, which blosc2_schunk_refresh() takes),
  * BLOSC2_E_IO, BLOSC2_E_MEMORY, and what opening it can fail with. On failure the handle is as it was.
  */
 BLOSC2_API int blosc2_schunk_begin(blosc2_schunk *schunk);
 BLOSC2_API bool blosc2_schunk_changing(const blosc2_schunk *schunk);
 
+/** What a blosc2_accept_fn is asked for. */
+typedef enum blosc2_accept {
+    BLOSC2_ACCEPT_ASK,  /* whether it would do; nothing is taken over yet */
+    BLOSC2_ACCEPT_TAKE, /* after that: take over what it says, but do not keep it */
+} blosc2_accept;
+
 /**
  * Whether what was found at the path can take the place of what a handle has: BLOSC2_OK, or a failure, which
- * becomes that of blosc2_schunk_begin() or _refresh(). Nothing fails after BLOSC2_OK: callers may take over
- * what `fresh` says, but not keep it.
+ * becomes that of blosc2_schunk_begin() or _refresh(). Nothing fails after the second BLOSC2_OK.
  */
-typedef int blosc2_accept_fn(void *context, blosc2_schunk *fresh);
+typedef int blosc2_accept_fn(void *context, blosc2_schunk *fresh, blosc2_accept what);
 BLOSC2_API void blosc2_schunk_on_reload(blosc2_schunk *schunk, blosc2_accept_fn *accept, void *context);
 
 /**
@@ -642,10 +735,16 @@ BLOSC2_API void blosc2_schunk_rollback(blosc2_schunk *schunk);
 /**
  * Bring what is committed to the medium, so that the end of the system does not undo it. What else is in the
  * file behind the frame is cut off. Nothing to do in memory.
+ *
+ * Who has it open for reading, or with another frame behind it in its file, syncs it and writes nothing: the
+ * state outlasts the end of the system until the next commit, which writes no second copies either.
  * @return BLOSC2_OK; BLOSC2_E_ARGUMENT while a change is open; BLOSC2_E_IO: what is on the medium is not
  * known, and this handle changes nothing any more.
  */
 BLOSC2_API int blosc2_schunk_flush(blosc2_schunk *schunk);
+
+/** The same, if this handle has committed something since it was opened or flushed; else nothing. */
+BLOSC2_API int blosc2_schunk_finish(blosc2_schunk *schunk);
 
 /**
  * Replace the file of a contiguous frame by one without dead space, its chunks in order, each with its

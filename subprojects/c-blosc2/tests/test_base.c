@@ -90,6 +90,13 @@ static void test_messages(void)
     CHECK(b2_thread_start(&thread, fail_elsewhere, NULL));
     b2_thread_join(thread);
     CHECK(!strcmp(blosc2_last_error(), "chunk 3: cannot read 7 bytes"));
+    blosc2_fail(BLOSC2_E_CORRUPT, "a/b: it is gone");
+    blosc2_fail_within(BLOSC2_E_CORRUPT, "a/b: chunk 3");
+    CHECK(!strcmp(blosc2_last_error(), "a/b: chunk 3: it is gone")); /* once */
+    blosc2_fail_within(BLOSC2_E_CORRUPT, "a/b");
+    CHECK(!strcmp(blosc2_last_error(), "a/b: chunk 3: it is gone"));
+    blosc2_fail_within(BLOSC2_E_CORRUPT, "a");
+    CHECK(!strcmp(blosc2_last_error(), "a: a/b: chunk 3: it is gone"));
     for (int i = 0; i < 500; i++) blosc2_fail_within(BLOSC2_E_IO, "longer and longer %d", i);
     CHECK(strlen(blosc2_last_error()) < B2_MESSAGE_BYTES);
 }

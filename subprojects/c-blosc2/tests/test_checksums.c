@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "check.h"
 #include "checksum/crc32c.h"
+#include "chunk/damage.h"
 #include "chunk/header.h"
 #include "chunk/postscript.h"
 #include "frame/fingerprint.h"
@@ -158,6 +159,38 @@ static void a_changed_byte_is_never_decoded(const uint8_t *bytes, int32_t cbytes
     free(out);
 }
 
+/** A flipped bit is told from bytes that were never written, wherever they are. */
+static void damage_is_told_from_what_was_never_written(const uint8_t *bytes, int32_t size)
+{
+    uint32_t tag = b2_load_le32(bytes + size - 4), noise = 7;
+    uint8_t *copy = malloc((size_t)size);
+    if (!copy) abort();
+    int64_t flips = 0, bits = 8 * (int64_t)size;
+    CHECK(b2_chunk_damage(bytes, size, tag, 4) == B2_DAMAGE_NONE);
+    CHECK(b2_chunk_damage(bytes, size, tag ^ 3, 4) == B2_DAMAGE_MORE); /* another one is in its place */
+    CHECK(b2_chunk_damage(bytes, 39, tag, 4) == B2_DAMAGE_MORE);
+    for (int64_t bit = 0; bit < bits; bit++) {
+        memcpy(copy, bytes, (size_t)size);
+        copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        b2_damage damage = b2_chunk_damage(copy, size, tag, 4);
+        CHECK(damage != B2_DAMAGE_NONE);
+        flips += damage == B2_DAMAGE_FLIP;
+    }
+    CHECK(bits - flips <= 32); /* the size of a dictionary */
+    static const int32_t RUNS[] = {6, 16, 512};
+    for (int32_t i = 0; i < 3 * 64 && size > 64; i++) {
+        int32_t run = RUNS[i % 3] < size ? RUNS[i % 3] : size,
+                at = (int32_t)((int64_t)(size - run) * (i / 3) / 63);
+        memcpy(copy, bytes, (size_t)size);
+        for (int32_t n = 0; n < run; n++) {
+            noise = noise * 1664525 + 1013904223;
+            copy[at + n] = i % 2 ? (uint8_t)(noise >> 24) : (uint8_t)(copy[at + n] ^ 0x5a);
+        }
+        CHECK(b2_chunk_damage(copy, size, tag, 4) == B2_DAMAGE_MORE);
+    }
+    free(copy);
+}
+
 static void each_kind_of_chunk_is_verified(void)
 {
     blosc2_workspace *workspace;
@@ -172,6 +205,7 @@ static void each_kind_of_chunk_is_verified(void)
         CHECK_OK(b2_postscript_check(&view, bytes + view.cbytes));
         CHECK(!SAMPLES[i].use_dict || view.dict_bytes > 0);
         a_changed_byte_is_never_decoded(bytes, view.cbytes, size, workspace);
+        damage_is_told_from_what_was_never_written(bytes, size);
         free(bytes);
     }
     blosc2_workspace_free(workspace);
@@ -340,11 +374,80 @@ static void the_fingerprint_is_as_documented(void)
     CHECK(b2_load_be32(bytes + size - 16) == crc_by_definition(tail, tail_count + 12));
     CHECK(b2_load_be32(bytes + size - 12) == crc_by_definition(header, hard_count));
     CHECK(b2_load_be32(bytes + size - 8) == crc_by_definition(soft, soft_count));
-    CHECK(b2_load_be32(bytes + size - 4) == B2_FINGERPRINT_SEALED);
+    CHECK(bytes[size - 1] == (B2_FINGERPRINT_SEALED | B2_FINGERPRINT_TAGGED));
     free(header);
     free(soft);
     free(tail);
     free(bytes);
+}
+
+/* ------------------------------------------------------------------ tags */
+
+/** Commit a state that others have changed, with that tag for chunk 0: all checksums are right. */
+static void make_file_that_lies(b2_tag tag)
+{
+    blosc2_schunk *schunk;
+    make_file();
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk));
+    CHECK_OK(blosc2_schunk_begin(schunk));
+    CHECK_OK(b2_index_expand(&schunk->index));
+    b2_index_set(&schunk->index, 0, b2_index_get(&schunk->index, 0), tag);
+    schunk->seal = BLOSC2_SEAL_BROKEN;
+    schunk->is_changed = true;
+    CHECK_OK(blosc2_schunk_commit(schunk));
+    blosc2_schunk_free(schunk);
+}
+
+static blosc2_verdict verify_file(blosc2_schunk *schunk, blosc2_workspace *workspace)
+{
+    blosc2_verdict verdict = {0};
+    int bad = 0;
+    for (int64_t next = 0; next < 3;)
+        CHECK_OK(blosc2_schunk_verify(schunk, &next, workspace, count_bad, &bad, &verdict));
+    CHECK(bad == 0 && verdict.bad == 0);
+    return verdict;
+}
+
+/** @param is_right  Whether it is the tag of the chunk. */
+static void adopt(b2_tag tag, bool is_right, blosc2_workspace *workspace)
+{
+    blosc2_schunk *schunk;
+    make_file_that_lies(tag);
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk));
+    CHECK(blosc2_schunk_seal(schunk) == BLOSC2_SEAL_BROKEN);
+    CHECK_OK(read_all(schunk, workspace));
+    CHECK((verify_file(schunk, workspace).unverified == 0) == is_right);
+    CHECK_OK(blosc2_schunk_begin(schunk));
+    CHECK_OK(blosc2_schunk_adopt(schunk, NULL, NULL));
+    CHECK_OK(blosc2_schunk_commit(schunk));
+    blosc2_schunk_free(schunk);
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_UPDATE, &schunk));
+    CHECK(blosc2_schunk_seal(schunk) == BLOSC2_SEAL_WHOLE);
+    CHECK_OK(read_all(schunk, workspace));
+    CHECK(verify_file(schunk, workspace).unverified == 0);
+    blosc2_schunk_free(schunk);
+    scratch_remove(path);
+}
+
+/** What is sealed can be read, whatever was said of it before. */
+static void tags_that_lie_are_not_sealed(void)
+{
+    blosc2_schunk *schunk;
+    blosc2_workspace *workspace;
+    CHECK_OK(blosc2_workspace_create(&workspace));
+    make_file();
+    CHECK_OK(blosc2_schunk_open(path, 0, BLOSC2_READ, &schunk));
+    b2_tag tag = b2_index_tag(&schunk->index, 0);
+    blosc2_schunk_free(schunk);
+    scratch_remove(path);
+    CHECK(tag.bytes > BLOCK && tag.crc);
+    adopt(tag, true, workspace);
+    adopt((b2_tag){0}, true, workspace); /* which says that it is not known */
+    adopt((b2_tag){4, tag.crc}, false, workspace);
+    adopt((b2_tag){tag.bytes - 1, tag.crc}, false, workspace);
+    adopt((b2_tag){tag.bytes, tag.crc ^ 1}, false, workspace);
+    adopt((b2_tag){4, 0}, false, workspace);
+    blosc2_workspace_free(workspace);
 }
 
 int main(void)
@@ -359,6 +462,7 @@ int main(void)
     the_fingerprint_is_as_documented();
     each_changed_byte_of_a_frame_is_noticed();
     scratch_remove(path);
+    tags_that_lie_are_not_sealed();
     scratch_remove(directory);
     return check_result();
 }

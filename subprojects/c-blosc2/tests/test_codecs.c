@@ -333,6 +333,91 @@ static void strange_dictionaries_are_safe(void)
     b2_codec_states_free(states);
 }
 
+/* ------------------------------------------------------------------ nothing of what was there before */
+
+/** LZ4 sequences, some of them with the offset 0, which points at what is not written yet. */
+static int32_t lz4_of_offset_0(uint8_t *stream, int32_t *out_bytes)
+{
+    int32_t at = 0, out = 0, sequences = 1 + (int32_t)(random32() % 4);
+    for (int32_t i = 0; i <= sequences; i++) {
+        bool is_last = i == sequences;
+        int32_t literals = is_last ? 5 + (int32_t)(random32() % 9) : (int32_t)(random32() % 14);
+        int32_t match = (int32_t)(random32() % 40);
+        stream[at++] = (uint8_t)(literals << 4 | (is_last ? 0 : match < 15 ? match : 15));
+        fill(stream + at, literals, NOISE);
+        at += literals;
+        out += literals;
+        if (is_last) break;
+        stream[at++] = random32() % 2 && out ? (uint8_t)(1 + random32() % (uint32_t)out) : 0;
+        stream[at++] = 0;
+        if (match >= 15) stream[at++] = (uint8_t)(match - 15);
+        out += match + 4;
+    }
+    *out_bytes = out;
+    return at;
+}
+
+static int prefixes; /* that were looked at */
+
+/** Decompress into memory that has something else each time: all or nothing of the output is the stream's. */
+static void check_owes_nothing(b2_codec_states *states, int format, const uint8_t *stream, int32_t bytes,
+                               int32_t out_bytes, int32_t want)
+{
+    uint8_t *whole[2], *prefix[2];
+    int status[2], prefix_status[2];
+    bool has_prefix = want > 0 && want < out_bytes && b2_codec_has_prefix(format, stream, bytes, want);
+    for (int i = 0; i < 2; i++) {
+        whole[i] = block(out_bytes);
+        prefix[i] = block(want);
+        memset(whole[i], i ? 0xAA : 0x55, (size_t)out_bytes);
+        memset(prefix[i], i ? 0xAA : 0x55, (size_t)want);
+        status[i] = b2_codec_decompress(states, format, stream, bytes, whole[i], out_bytes);
+        prefix_status[i] = has_prefix
+                               ? b2_codec_decompress_prefix(states, format, stream, bytes, prefix[i], want)
+                               : BLOSC2_E_CORRUPT;
+    }
+    prefixes += has_prefix;
+    CHECK(status[0] == status[1] && prefix_status[0] == prefix_status[1]);
+    if (status[0] == BLOSC2_OK) CHECK(memcmp(whole[0], whole[1], (size_t)out_bytes) == 0);
+    if (prefix_status[0] == BLOSC2_OK) CHECK(memcmp(prefix[0], prefix[1], (size_t)want) == 0);
+    if (status[0] == BLOSC2_OK && has_prefix)
+        CHECK(prefix_status[0] == BLOSC2_OK && memcmp(prefix[0], whole[0], (size_t)want) == 0);
+    for (int i = 0; i < 2; i++) {
+        free(whole[i]);
+        free(prefix[i]);
+    }
+}
+
+/** What lay where a stream is decompressed to, of another array, is not shown by any stream. */
+static void output_owes_nothing_to_memory(void)
+{
+    enum { COUNT = 700, ROUNDS = 3000 };
+    static uint8_t data[COUNT], stream[COUNT], dict[400];
+    b2_codec_states *states = NULL;
+    CHECK_OK(b2_codec_states_create(&states));
+    fill(dict, sizeof dict, 2);
+    for (int round = 0; round < ROUNDS; round++) {
+        int32_t out_bytes, bytes = lz4_of_offset_0(stream, &out_bytes);
+        int32_t want = 1 + (int32_t)(random32() % (uint32_t)out_bytes);
+        check_owes_nothing(states, B2_FORMAT_LZ4, stream, bytes, out_bytes, want);
+        b2_codec_set_dict(states, dict, sizeof dict);
+        check_owes_nothing(states, B2_FORMAT_LZ4, stream, bytes, out_bytes, 0);
+        b2_codec_set_dict(states, NULL, 0);
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        int codec = CODECS[round % CODEC_COUNT], format = b2_codec_format(codec);
+        fill(data, sizeof data, 1 + round % 2);
+        int32_t bytes =
+            b2_codec_compress(states, codec, 1 + round % 9, data, sizeof data, stream, sizeof stream);
+        for (int flips = 1 + round % 3; flips > 0 && bytes > 0; flips--)
+            stream[random32() % (uint32_t)bytes] = random32() % 3 ? (uint8_t)random32() : 0;
+        int32_t want = 1 + (int32_t)(random32() % (COUNT - 1));
+        if (bytes > 0) check_owes_nothing(states, format, stream, bytes, sizeof data, want);
+    }
+    CHECK(prefixes > ROUNDS / 2);
+    b2_codec_states_free(states);
+}
+
 static void short_memory_is_reported(void)
 {
     static uint8_t data[5000], out[5000];
@@ -365,6 +450,7 @@ int main(void)
     lz4_dictionaries_give_the_bytes_of_the_plain_calls();
     small_or_unsuitable_data_give_no_dictionary();
     strange_dictionaries_are_safe();
+    output_owes_nothing_to_memory();
     short_memory_is_reported();
     return check_result();
 }

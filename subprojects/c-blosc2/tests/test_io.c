@@ -272,6 +272,38 @@ static void test_system_identity_tells_files_and_writes(void)
     CHECK(io->identity(io->context, one, &a) == BLOSC2_E_NOT_FOUND && failure_names(one, ENOENT));
 }
 
+static bool same_identity(const b2_identity *a, const b2_identity *b)
+{
+    return a->device == b->device && a->number == b->number && a->bytes == b->bytes;
+}
+
+static void check_open_file_keeps_its_identity(const b2_io *io)
+{
+    const char *one = at("one"), *moved = at("moved");
+    b2_identity before, named, opened;
+    make_file(b2_io_system(), one, "content");
+    CHECK_OK(io->identity(io->context, one, &before));
+    b2_file *file = NULL;
+    CHECK_OK(io->open(io->context, one, B2_OPEN_READ, &file));
+    CHECK_OK(b2_io_system()->rename_new(b2_io_system()->context, one, moved));
+    make_file(b2_io_system(), one, "others");
+    CHECK_OK(io->identify(io->context, file, &opened));
+    CHECK_OK(io->identity(io->context, one, &named));
+    CHECK(same_identity(&before, &opened) && !same_identity(&named, &opened));
+    CHECK(opened.seconds == before.seconds && opened.nanoseconds == before.nanoseconds);
+    io->close(io->context, file);
+    CHECK_OK(b2_io_system()->remove(b2_io_system()->context, one));
+    CHECK_OK(b2_io_system()->remove(b2_io_system()->context, moved));
+}
+
+static void test_open_files_have_the_identity_that_they_had(void)
+{
+    b2_io mapped;
+    b2_io_mapped(&mapped);
+    check_open_file_keeps_its_identity(b2_io_system());
+    check_open_file_keeps_its_identity(&mapped);
+}
+
 static void test_temporary_names_lie_beside_the_path(void)
 {
     char *name = b2_io_temporary_name("a/b.b2nd");
@@ -649,6 +681,7 @@ int main(void)
     test_system_directories();
     test_system_takes_long_and_foreign_names();
     test_system_identity_tells_files_and_writes();
+    test_open_files_have_the_identity_that_they_had();
     test_temporary_names_lie_beside_the_path();
 #ifndef _WIN32
     test_system_closes_descriptors_on_exec();

@@ -80,11 +80,14 @@ static void each_piece_has_the_limit(const blosc2_origin *origin)
     blosc2_origin limit = *origin;
     blosc2_schunk *schunk = NULL;
     limit.max_bytes = 80;
-    CHECK(limited(blosc2_schunk_open_origin(&limit, &schunk), "frame header", 97, 80) && !schunk);
+    CHECK(blosc2_schunk_open_origin(&limit, &schunk) == BLOSC2_E_LIMIT && !schunk);
+    bool is_whole_file =
+        strstr(blosc2_last_error(), "chunks.b2frame: chunk index: ") != NULL; /* of a directory */
+    CHECK(is_whole_file || strstr(blosc2_last_error(), "frame header: 97 bytes (max_bytes allows 80"));
     CHECK(!limit.path || strstr(blosc2_last_error(), limit.path));
     limit.max_bytes = 100;
     CHECK(blosc2_schunk_open_origin(&limit, &schunk) == BLOSC2_E_LIMIT && !schunk);
-    CHECK(strstr(blosc2_last_error(), "chunk index and trailer: "));
+    CHECK(is_whole_file || strstr(blosc2_last_error(), "chunk index and trailer: "));
     limit.max_bytes = INDEX - 1;
     CHECK(limited(blosc2_schunk_open_origin(&limit, &schunk), "chunk index: entries", INDEX, INDEX - 1));
     CHECK(!schunk);

@@ -42,39 +42,60 @@ static void test_one_file_is_locked_once(void)
     CHECK_OK(io->remove(io->context, path));
 }
 
+/* What others hold of some numbers; runs that are not told apart are all that was asked for. */
+static b2_held ask(b2_file *own, b2_numbers numbers, b2_numbers *run)
+{
+    const b2_io *io = b2_io_system();
+    *run = (b2_numbers){0};
+    return io->held(io->context, own, numbers, run);
+}
+
 /* @return False where the system cannot hold at all. */
 static bool check_holds(const char *path)
 {
+    static const b2_numbers runs[] = {{0, 1}, {6, 1}, {17, 50}, {(uint64_t)1 << 40, 3}, {B2_NUMBERS - 1, 1}};
+    const b2_numbers below = {0, 7}, above = {17, B2_NUMBERS - 17};
     const b2_io *io = b2_io_system();
     b2_file *own = NULL, *other = NULL;
-    CHECK_OK(io->hold(io->context, path, 7, &own));
+    b2_numbers run;
+    b2_identity of, named;
+    CHECK_OK(io->hold(io->context, path, &of, &own));
     if (!own) return false;
-    CHECK(io->held(io->context, NULL, 7) == B2_HELD_UNKNOWN);
-    CHECK(io->held(io->context, own, 7) == B2_HELD_NONE);
-    static const uint64_t generations[] = {0, 6, 8, (uint64_t)1 << 40, B2_GENERATIONS - 1};
-    for (size_t i = 0; i < sizeof generations / sizeof *generations; i++) {
-        CHECK_OK(io->hold(io->context, path, generations[i], &other));
-        CHECK(io->held(io->context, own, 7) == B2_HELD_SOME);
+    CHECK_OK(io->identity(io->context, path, &named));
+    CHECK(of.device == named.device && of.number == named.number);
+    io->narrow(io->context, own, (b2_numbers){7, 10});
+    CHECK(ask(NULL, below, &run) == B2_HELD_UNKNOWN);
+    CHECK(ask(own, below, &run) == B2_HELD_NONE && ask(own, above, &run) == B2_HELD_NONE);
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        b2_numbers side = runs[i].first < 7 ? below : above;
+        CHECK_OK(io->hold(io->context, path, &of, &other)); /* all of them, until it is known which */
+        CHECK(ask(own, below, &run) == B2_HELD_SOME && ask(own, above, &run) == B2_HELD_SOME);
+        CHECK(run.first <= above.first && run.first + run.count == B2_NUMBERS);
+        io->narrow(io->context, other, runs[i]);
+        CHECK(ask(own, side, &run) == B2_HELD_SOME);
+#ifdef __linux__
+        CHECK(run.first == runs[i].first && run.count == runs[i].count);
+#endif
+        CHECK(ask(own, side.first ? below : above, &run) == B2_HELD_NONE);
         io->unlock(io->context, other);
-        CHECK(io->held(io->context, own, 7) == B2_HELD_NONE);
+        CHECK(ask(own, side, &run) == B2_HELD_NONE);
     }
-    CHECK_OK(
-        io->hold(io->context, path, 7, &other)); /* of the same generation: nobody who reads an older one */
-    CHECK(io->held(io->context, own, 7) == B2_HELD_NONE);
-    CHECK(io->held(io->context, own, 9) == B2_HELD_SOME);
+    CHECK_OK(io->hold(io->context, path, &of, &other));
+    io->narrow(io->context, other, (b2_numbers){7, 10}); /* the same: nobody who reads an older one */
+    CHECK(ask(own, below, &run) == B2_HELD_NONE && ask(own, above, &run) == B2_HELD_NONE);
+    CHECK(ask(own, (b2_numbers){0, 0}, &run) == B2_HELD_NONE);
     io->unlock(io->context, other);
-    CHECK_OK(io->hold(io->context, path, 0, &other));
+    io->narrow(io->context, NULL, below);
     io->unlock(io->context, own);
-    CHECK(io->held(io->context, other, 0) == B2_HELD_NONE);
-    io->unlock(io->context, other);
     return true;
 }
 
-static void test_snapshots_are_told_by_generation(void)
+static void test_snapshots_are_told_by_numbers(void)
 {
     const b2_io *io = b2_io_system();
     const char *path = scratch_path(directory, "held");
     b2_file *file = NULL;
+    b2_identity of;
     CHECK_OK(io->open(io->context, path, B2_OPEN_NEW, &file));
     io->close(io->context, file);
     bool works = check_holds(path);
@@ -84,7 +105,7 @@ static void test_snapshots_are_told_by_generation(void)
     (void)works;
 #endif
     check_holds(directory);
-    CHECK_OK(io->hold(io->context, scratch_path(directory, "nothing"), 0,
+    CHECK_OK(io->hold(io->context, scratch_path(directory, "nothing"), &of,
                       &file)); /* no failure: nothing is held */
     CHECK(file == NULL);
     CHECK_OK(io->remove(io->context, path));
@@ -210,9 +231,10 @@ static void test_handles_take_turns(blosc2_home home)
     scratch_remove(scratch_path(directory, "turns"));
 }
 
-static int refuse(void *context, blosc2_schunk *fresh)
+static int refuse(void *context, blosc2_schunk *fresh, blosc2_accept what)
 {
     ++*(int *)context;
+    CHECK(what == BLOSC2_ACCEPT_ASK); /* what is refused is not taken */
     CHECK(value_of(fresh, 0) == 1);
     return blosc2_fail(BLOSC2_E_CHANGED, "not this one");
 }
@@ -243,7 +265,8 @@ static void test_a_store_knows_of_readers(blosc2_home home)
     const char *path = scratch_path(directory, "readers");
     blosc2_schunk *writer = make(path, home);
     b2_file *probe = NULL;
-    CHECK_OK(b2_io_system()->hold(NULL, path, 0, &probe));
+    b2_identity of;
+    CHECK_OK(b2_io_system()->hold(NULL, path, &of, &probe));
     bool can_tell = probe != NULL;
     b2_io_system()->unlock(NULL, probe);
     CHECK_OK(change(writer, 0, 1));
@@ -309,7 +332,7 @@ int main(void)
     CHECK_OK(blosc2_workspace_create(&workspace));
     directory = scratch_directory();
     test_one_file_is_locked_once();
-    test_snapshots_are_told_by_generation();
+    test_snapshots_are_told_by_numbers();
     test_a_directory_is_listed();
     test_processes_are_told_apart();
     test_a_reload_that_is_refused_leaves_the_handle();

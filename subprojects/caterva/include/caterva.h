@@ -134,13 +134,28 @@ CATERVA_API int caterva_array_read(caterva_array *array, const caterva_selection
                                    const int64_t *strides);
 
 /**
+ * caterva_array_read() of a selection that was made for a geometry. Another thread may have given the array
+ * another shape meanwhile; then nothing is read, and the selection is to be made again.
+ *
+ * @param use       BLOSC2_USE_READ; or BLOSC2_USE_CONTENT of items that are stored again: verified whatever
+ * the handle's own setting.
+ * @param made_for  What caterva_array_get_geometry() gave; axes and shape count.
+ * @param is_other  Set to whether the array has other axes or another shape by now.
+ */
+CATERVA_API int caterva_array_read_of(caterva_array *array, blosc2_use use, const caterva_geometry *made_for,
+                                      const caterva_selection *selection, void *out, const int64_t *strides,
+                                      bool *is_other);
+
+/**
  * Copy a selection of one item, if that costs no more than a copy: its block is in the cache, and nobody
  * changes the array. It never waits, so that a caller may hold locks of his own (an interpreter's).
  *
- * @param item  A selection of count 1 on every axis.
- * @return True if `out` has the item; else caterva_array_read() must be asked.
+ * @param made_for  As above.
+ * @param item      A selection of count 1 on every axis.
+ * @return True if `out` has the item; else caterva_array_read_of() must be asked.
  */
-CATERVA_API bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out);
+CATERVA_API bool caterva_array_read_hot(caterva_array *array, const caterva_geometry *made_for,
+                                        const caterva_selection *item, void *out);
 
 /**
  * Copy strided memory into a selection: one change (begun and committed here, unless one is open). Blocks
@@ -151,11 +166,30 @@ CATERVA_API bool caterva_array_read_hot(caterva_array *array, const caterva_sele
 CATERVA_API int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
                                     const int64_t *strides);
 
+/** What a caller writes where; all is borrowed until the call is over. */
+typedef struct caterva_box {
+    caterva_selection selection;
+    const void *values;     /**< the selection's first item */
+    const int64_t *strides; /**< as above */
+} caterva_box;
+
+/** Make a box for an array as it is now; else as caterva_plan_fn. */
+typedef int caterva_box_fn(void *context, const caterva_geometry *geometry, caterva_box *out);
+
+/**
+ * caterva_array_write() of a box that was made for a geometry. Others may have given the array another shape
+ * until it is locked: then the box is made again, for what is there.
+ *
+ * @param made_for  What `box` was made for; NULL: nothing yet, and `box` is NULL.
+ */
+CATERVA_API int caterva_array_plan_write(caterva_array *array, const caterva_geometry *made_for,
+                                         const caterva_box *box, caterva_box_fn *make, void *context);
+
 /**
  * Copy an array into a new one of any chunks, blocks, home and parameters; a change is begun, as by
- * caterva_array_create(). `options->geometry.shape` and item_bytes equal the source's. Chunks are taken over
- * as compressed where geometry and parameters agree. The variable metalayers come along; fixed ones are those
- * of `options`.
+ * caterva_array_create(). The shape is the source's at that time, whatever `options` has; axes and
+ * item_bytes equal the source's. Chunks are taken over as compressed where geometry and parameters agree. The
+ * variable metalayers come along; fixed ones are those of `options`.
  */
 CATERVA_API int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out);
 
@@ -238,8 +272,21 @@ CATERVA_API int caterva_array_begin(caterva_array *array);
 CATERVA_API int caterva_array_commit(caterva_array *array);
 CATERVA_API void caterva_array_rollback(caterva_array *array);
 
-/** blosc2_schunk_flush() and blosc2_schunk_compact(), under the lock. */
+/**
+ * The same of a change that has a number, for one of several owners: it ends its own and no later one.
+ * @param number  Set to the number, which the array gives once.
+ * @return As above; commit: BLOSC2_E_ARGUMENT too if that change is over already.
+ */
+CATERVA_API int caterva_array_begin_change(caterva_array *array, int64_t *number);
+CATERVA_API int caterva_array_commit_change(caterva_array *array, int64_t number);
+CATERVA_API void caterva_array_rollback_change(caterva_array *array, int64_t number);
+
+/** caterva_array_rollback_change() that waits for nobody: done by the next call that changes the array. */
+CATERVA_API void caterva_array_abandon(caterva_array *array, int64_t number);
+
+/** blosc2_schunk_flush(), blosc2_schunk_finish() and blosc2_schunk_compact(), under the lock. */
 CATERVA_API int caterva_array_flush(caterva_array *array);
+CATERVA_API int caterva_array_finish(caterva_array *array);
 CATERVA_API int caterva_array_compact(caterva_array *array);
 
 /** A metalayer's name, NUL-terminated. */
@@ -274,10 +321,28 @@ CATERVA_API int caterva_array_set_layer(caterva_array *array, blosc2_layer_kind 
                                         const blosc2_metalayer *layer);
 CATERVA_API int caterva_array_delete_layer(caterva_array *array, const char *name);
 
+/** Delete all variable layers but those that have the name of one of `kept`: one change, as above. */
+CATERVA_API int caterva_array_clear_layers(caterva_array *array, const blosc2_metalayer *kept, int count);
+
+/**
+ * Say, inside of the change that makes `array`, that its metalayers were taken over from `from`: if they are
+ * in doubt there, they are here.
+ */
+CATERVA_API void caterva_array_inherit_doubt(caterva_array *array, caterva_array *from);
+
 /** blosc2_schunk_verify() and blosc2_schunk_adopt() under the lock; the latter is one change. */
 CATERVA_API int caterva_array_verify(caterva_array *array, int64_t *next, blosc2_bad_fn *bad, void *context,
                                      blosc2_verdict *verdict);
 CATERVA_API int caterva_array_adopt(caterva_array *array, blosc2_progress_fn *progress, void *context);
+
+/**
+ * blosc2_schunk_check_copies() and blosc2_schunk_repair(), under the lock.
+ * @param is_other  Set to whether the file is mended, and is an array now that this one cannot be.
+ */
+CATERVA_API int caterva_array_check_copies(caterva_array *array, blosc2_note_fn *note, void *context,
+                                           bool *twice);
+CATERVA_API int caterva_array_repair(caterva_array *array, blosc2_mend accepted, bool *is_other);
+
 /**
  * Give the new content of a layer, made from the one that is there.
  * @param content  NULL if there is none.

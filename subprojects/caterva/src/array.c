@@ -93,6 +93,7 @@ int cat_array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const
     atomic_flag_clear(&array->geometry_taken);
     cat_array_set_geometry(array, geometry);
     atomic_init(&array->threads, 1);
+    atomic_init(&array->abandoned, 0);
     array->changer = cat_this_thread(); /* of a new array; an opened one has no change open */
     cat_array_watch_forks(array);
     *out = array;
@@ -153,7 +154,7 @@ int64_t caterva_array_cache_bytes(caterva_array *array)
 
 void caterva_array_set_cache_bytes(caterva_array *array, int64_t bytes)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     cat_cache_reset(&array->cache, bytes < 0 ? 0 : bytes, array->layout.block_bytes);
     blosc2_lock_release(array->lock);
 }

@@ -43,7 +43,7 @@ bool cat_cache_suits(const cat_cache *cache, int64_t blocks)
 }
 
 /** Multiplying by 2^64 over the golden ratio spreads neighbours over the high bits (Knuth, TAOCP 6.4). */
-static uint64_t hash_of(int64_t chunk, int32_t block)
+CAT_WRAPS static uint64_t hash_of(int64_t chunk, int32_t block)
 {
     return ((uint64_t)chunk * 0x9e3779b97f4a7c15u + (uint64_t)block + 1) * 0x9e3779b97f4a7c15u;
 }

@@ -11,6 +11,22 @@ static void return_to_committed(caterva_array *array)
     array->change_failed = false;
 }
 
+static void roll_back(caterva_array *array)
+{
+    if (!blosc2_schunk_changing(array->schunk)) return;
+    blosc2_schunk_rollback(array->schunk);
+    return_to_committed(array);
+}
+
+void cat_array_own(caterva_array *array)
+{
+    blosc2_lock_own(array->lock);
+    long long abandoned = atomic_load_explicit(&array->abandoned, memory_order_relaxed);
+    if (!abandoned) return;
+    if (abandoned == array->change_number) roll_back(array);
+    atomic_store_explicit(&array->abandoned, 0, memory_order_relaxed);
+}
+
 static int commit(caterva_array *array)
 {
     int status = blosc2_schunk_commit(array->schunk);
@@ -41,51 +57,92 @@ int cat_change_leave(caterva_array *array, cat_change change, int status)
     return status;
 }
 
-int caterva_array_begin(caterva_array *array)
+int caterva_array_begin_change(caterva_array *array, int64_t *number)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = blosc2_schunk_begin(array->schunk);
-    if (status == BLOSC2_OK) array->changer = cat_this_thread();
+    if (status == BLOSC2_OK) {
+        array->changer = cat_this_thread();
+        *number = ++array->change_number;
+    }
     blosc2_lock_release(array->lock);
     return status;
 }
 
+int caterva_array_begin(caterva_array *array)
+{
+    int64_t number;
+    return caterva_array_begin_change(array, &number);
+}
+
+static int commit_or_roll_back(caterva_array *array)
+{
+    if (!array->change_failed) return commit(array);
+    roll_back(array);
+    return blosc2_fail(BLOSC2_E_ARGUMENT, "change: rolled back, as a call inside of it had failed");
+}
+
 int caterva_array_commit(caterva_array *array)
 {
-    int status;
-    blosc2_lock_own(array->lock);
-    if (array->change_failed) {
-        blosc2_schunk_rollback(array->schunk);
-        return_to_committed(array);
-        status = blosc2_fail(BLOSC2_E_ARGUMENT, "change: rolled back, as a call inside of it had failed");
-    } else {
-        status = commit(array);
-    }
+    cat_array_own(array);
+    int status = commit_or_roll_back(array);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+/** True if the change of that number is the one that is open. */
+static bool is_open(const caterva_array *array, int64_t number)
+{
+    return number == array->change_number && blosc2_schunk_changing(array->schunk);
+}
+
+int caterva_array_commit_change(caterva_array *array, int64_t number)
+{
+    cat_array_own(array);
+    int status = is_open(array, number) ? commit_or_roll_back(array)
+                                        : blosc2_fail(BLOSC2_E_ARGUMENT, "change: it has been ended already");
     blosc2_lock_release(array->lock);
     return status;
 }
 
 void caterva_array_rollback(caterva_array *array)
 {
-    blosc2_lock_own(array->lock);
-    if (blosc2_schunk_changing(array->schunk)) {
-        blosc2_schunk_rollback(array->schunk);
-        return_to_committed(array);
-    }
+    cat_array_own(array);
+    roll_back(array);
     blosc2_lock_release(array->lock);
+}
+
+void caterva_array_rollback_change(caterva_array *array, int64_t number)
+{
+    cat_array_own(array);
+    if (is_open(array, number)) roll_back(array);
+    blosc2_lock_release(array->lock);
+}
+
+void caterva_array_abandon(caterva_array *array, int64_t number)
+{
+    atomic_store_explicit(&array->abandoned, number, memory_order_relaxed);
 }
 
 int caterva_array_flush(caterva_array *array)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = blosc2_schunk_flush(array->schunk);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+int caterva_array_finish(caterva_array *array)
+{
+    cat_array_own(array);
+    int status = blosc2_schunk_finish(array->schunk);
     blosc2_lock_release(array->lock);
     return status;
 }
 
 int caterva_array_compact(caterva_array *array)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = blosc2_schunk_compact(array->schunk);
     blosc2_lock_release(array->lock);
     return status;
@@ -93,7 +150,7 @@ int caterva_array_compact(caterva_array *array)
 
 int caterva_array_refresh(caterva_array *array, bool *changed)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = blosc2_schunk_refresh(array->schunk, changed);
     blosc2_lock_release(array->lock);
     return status;

@@ -8,6 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Before a function whose unsigned numbers are meant to wrap; `ci/sanitize integer` finds all others. */
+#if defined(__clang__)
+#define CAT_WRAPS __attribute__((no_sanitize("unsigned-integer-overflow", "unsigned-shift-base")))
+#else
+#define CAT_WRAPS
+#endif
+
 /** For factors >= 0 only. */
 static inline bool cat_mul_i64(int64_t a, int64_t b, int64_t *product)
 {

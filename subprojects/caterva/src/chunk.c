@@ -3,10 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-static int view(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,
-                cat_worker *worker, blosc2_view *out)
+static int view(const caterva_array *array, int64_t number, blosc2_use use, const int32_t *blocks,
+                int32_t block_count, cat_worker *worker, blosc2_view *out)
 {
-    int status = blosc2_schunk_view(array->schunk, number, blocks, block_count, worker->workspace, out);
+    int status =
+        blosc2_schunk_view_for(array->schunk, number, use, blocks, block_count, worker->workspace, out);
     if (status < 0 || out->nbytes == array->layout.chunk_bytes) return status;
     status = blosc2_fail(BLOSC2_E_CORRUPT, "nbytes %" PRId32 " (expected %" PRId32 ")", out->nbytes,
                          array->layout.chunk_bytes);
@@ -17,7 +18,8 @@ static int view(const caterva_array *array, int64_t number, const int32_t *block
  * Blocks of another size than the geometry's are legal (docs/format/ndim-metalayers.md 2): a special chunk
  * can be cut into any blocks, others are decoded at once.
  */
-static int adapt_blocks(const caterva_array *array, int64_t number, cat_worker *worker, cat_chunk *chunk)
+static int adapt_blocks(const caterva_array *array, int64_t number, blosc2_use use, cat_worker *worker,
+                        cat_chunk *chunk)
 {
     const cat_layout *layout = &array->layout;
     if (chunk->view.block_bytes == layout->block_bytes && !chunk->view.vl_blocks) return BLOSC2_OK;
@@ -26,7 +28,7 @@ static int adapt_blocks(const caterva_array *array, int64_t number, cat_worker *
         chunk->view.block_count = layout->block_count;
         return BLOSC2_OK;
     }
-    int status = view(array, number, NULL, 0, worker, &chunk->view);
+    int status = view(array, number, use, NULL, 0, worker, &chunk->view);
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&worker->chunk, layout->chunk_bytes);
     if (status < 0) return status;
     chunk->decoded = worker->chunk.bytes;
@@ -34,14 +36,15 @@ static int adapt_blocks(const caterva_array *array, int64_t number, cat_worker *
     return status < 0 ? blosc2_schunk_fail_within(array->schunk, number, status) : status;
 }
 
-int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,
-                   cat_worker *worker, cat_chunk *out)
+int cat_chunk_open(const caterva_array *array, int64_t number, blosc2_use use, const int32_t *blocks,
+                   int32_t block_count, cat_worker *worker, cat_chunk *out)
 {
     cat_chunk chunk = {.block_bytes = array->layout.block_bytes};
-    int status = view(array, number, blocks, block_count, worker, &chunk.view);
+    int status = view(array, number, use, blocks, block_count, worker, &chunk.view);
     /* A chunk of fewer blocks than the geometry's may not know all that are listed. */
-    if (status == BLOSC2_E_ARGUMENT && blocks) status = view(array, number, NULL, 0, worker, &chunk.view);
-    if (status == BLOSC2_OK) status = adapt_blocks(array, number, worker, &chunk);
+    if (status == BLOSC2_E_ARGUMENT && blocks)
+        status = view(array, number, use, NULL, 0, worker, &chunk.view);
+    if (status == BLOSC2_OK) status = adapt_blocks(array, number, use, worker, &chunk);
     if (status == BLOSC2_OK) *out = chunk;
     return status;
 }

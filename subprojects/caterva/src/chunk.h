@@ -19,11 +19,12 @@ typedef struct cat_chunk {
 /**
  * View chunk `number`, checking that it has the array's chunk size.
  *
+ * @param use     What becomes of its content: what is stored again is verified before.
  * @param blocks  The blocks that will be read, ascending; NULL for all.
  * @param out     Valid until the worker opens another chunk, or a chunk is replaced.
  */
-int cat_chunk_open(const caterva_array *array, int64_t number, const int32_t *blocks, int32_t block_count,
-                   cat_worker *worker, cat_chunk *out);
+int cat_chunk_open(const caterva_array *array, int64_t number, blosc2_use use, const int32_t *blocks,
+                   int32_t block_count, cat_worker *worker, cat_chunk *out);
 
 /** The item that the whole chunk repeats, if that is known without decoding, else NULL; may lie in `block`.
  */

@@ -70,7 +70,8 @@ static int find_zeros(caterva_array *array, const caterva_selection *selection, 
         cat_overlap_part(&chunks, n, &part);
         int status = blosc2_check_interrupt();
         if (status == BLOSC2_OK)
-            status = blosc2_schunk_view(array->schunk, part.number, no_blocks, 0, worker->workspace, &view);
+            status = blosc2_schunk_view_for(array->schunk, part.number, BLOSC2_USE_CONTENT, no_blocks, 0,
+                                            worker->workspace, &view);
         if (status < 0) return status;
         *zeros = reads_as_zeros(&view);
     }
@@ -93,7 +94,8 @@ static int recode_chunk(void *context, int thread, int64_t index)
     cat_strides_c(layout->ndim, chunk.count, layout->item_bytes, strides);
     cat_scratch *box = &job->boxes[thread];
     status = cat_scratch_reserve(box, layout->chunk_bytes);
-    if (status == BLOSC2_OK) status = cat_array_read(job->from, &chunk, box->bytes, strides, 1);
+    if (status == BLOSC2_OK)
+        status = cat_array_read(job->from, BLOSC2_USE_CONTENT, &chunk, box->bytes, strides, 1);
     if (status == BLOSC2_OK) status = cat_array_write(job->to, &chunk, box->bytes, strides, 1);
     return status;
 }
@@ -106,7 +108,8 @@ static int take_chunk(copy_job *job, int64_t index)
     int status = blosc2_check_interrupt();
     if (status == BLOSC2_OK) status = cat_crew_get(&job->crew, 0, &worker);
     if (status == BLOSC2_OK) {
-        status = blosc2_schunk_view(job->from->schunk, index, NULL, 0, worker->workspace, &view);
+        status = blosc2_schunk_view_for(job->from->schunk, index, BLOSC2_USE_COPY, NULL, 0, worker->workspace,
+                                        &view);
     }
     if (status < 0 || reads_as_zeros(&view)) return status;
     const cat_layout *layout = &job->to->layout;
@@ -161,11 +164,12 @@ static int copy_into(caterva_array *from, caterva_array *to)
     return status;
 }
 
-static int check_shape(const caterva_geometry *from, const caterva_geometry *to)
+static int check_kind(const caterva_geometry *from, const caterva_geometry *to)
 {
-    bool same = from->ndim == to->ndim && from->item_bytes == to->item_bytes;
-    for (int d = 0; same && d < from->ndim; d++) same = from->shape[d] == to->shape[d];
-    return same ? BLOSC2_OK : blosc2_fail(BLOSC2_E_ARGUMENT, "copy: shape or item size is not the source's");
+    if (from->ndim == to->ndim && from->item_bytes == to->item_bytes) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_ARGUMENT,
+                       "copy: %d axes and items of %d bytes (expected %d and %d, the source's)", to->ndim,
+                       to->item_bytes, from->ndim, from->item_bytes);
 }
 
 int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out)
@@ -174,8 +178,12 @@ int caterva_array_copy(caterva_array *from, const caterva_options *options, cate
     caterva_array *to = NULL;
     empty.fill = CATERVA_FILL_ZEROS; /* the source's fill value comes with its layers */
     blosc2_lock_share(from->lock);
-    int status = check_shape(&from->geometry, &options->geometry);
+    int status = check_kind(&from->geometry, &options->geometry);
+    memcpy(empty.geometry.shape, from->geometry.shape, sizeof empty.geometry.shape);
+    if (status == BLOSC2_OK) status = blosc2_schunk_check_sound(from->schunk);
     if (status == BLOSC2_OK) status = caterva_array_create(&empty, &to);
+    if (status == BLOSC2_OK && blosc2_schunk_layers_in_doubt(from->schunk))
+        blosc2_schunk_doubt_layers(to->schunk); /* its metalayers are the caller's, who has them from there */
     if (status == BLOSC2_OK) status = blosc2_schunk_explain(from->schunk, copy_into(from, to));
     blosc2_lock_release(from->lock);
     if (status < 0) {
@@ -265,7 +273,7 @@ static int squeeze_chunk(squeeze_job *job, int64_t number)
     const uint8_t *bytes;
     int32_t cbytes;
     cat_chunk old;
-    int status = cat_chunk_open(job->array, number, NULL, 0, job->worker, &old);
+    int status = cat_chunk_open(job->array, number, BLOSC2_USE_CONTENT, NULL, 0, job->worker, &old);
     if (status < 0 || reads_as_zeros(&old.view)) return status;
     status = blosc2_builder_start(builder, to->chunk_bytes, to->block_bytes);
     for (int32_t i = 0; i < to->block_count && status == BLOSC2_OK; i++) {
@@ -358,14 +366,14 @@ static bool has_axes_to_drop(const caterva_geometry *geometry)
 static int squeeze(caterva_array *array)
 {
     cat_change change;
-    if (!has_axes_to_drop(&array->geometry)) return BLOSC2_OK;
+    if (!cat_array_may_be_stale(array) && !has_axes_to_drop(&array->geometry)) return BLOSC2_OK;
     int status = cat_change_enter(array, &change);
     return status < 0 ? status : cat_change_leave(array, change, squeeze_in_change(array));
 }
 
 int caterva_array_squeeze(caterva_array *array)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = squeeze(array);
     blosc2_lock_release(array->lock);
     return status;

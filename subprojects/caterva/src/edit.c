@@ -92,7 +92,8 @@ static int move_piece(edit_job *job, const int64_t *tile, int64_t source, int64_
     int threads = cat_array_threads(array);
     int status = blosc2_check_interrupt();
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&job->piece, bytes);
-    if (status == BLOSC2_OK) status = cat_array_read(array, &box, job->piece.bytes, strides, threads);
+    if (status == BLOSC2_OK)
+        status = cat_array_read(array, BLOSC2_USE_CONTENT, &box, job->piece.bytes, strides, threads);
     box.start[job->axis] = start;
     if (status == BLOSC2_OK) status = cat_array_write(array, &box, job->piece.bytes, strides, threads);
     return status;
@@ -201,7 +202,7 @@ static int plan_and_make(caterva_array *array, caterva_plan_fn *plan, void *cont
 
 int caterva_array_plan_edit(caterva_array *array, caterva_plan_fn *plan, void *context)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = plan_and_make(array, plan, context);
     blosc2_lock_release(array->lock);
     return status;

@@ -25,9 +25,12 @@ struct caterva_array {
     blosc2_lock
         *chunks; /* inside of a parallel write: shared by who views chunks, exclusive to replace one */
     cat_worker_pool workers;
-    cat_cache cache;          /* blocks of the state that readers see */
-    const void *changer;      /* the thread that began the open change: cat_this_thread() */
-    bool lost;                /* by a fork: caterva_array_is_lost() */
+    cat_cache cache;        /* blocks of the state that readers see */
+    const void *changer;    /* the thread that began the open change: cat_this_thread() */
+    int64_t change_number;  /* of the last change that a caller began, from 1 on */
+    atomic_llong abandoned; /* number of a change that nobody will end: caterva_array_abandon() */
+    bool is_mended;         /* in its file, by a repair that has made it an array that the handle cannot be */
+    bool lost;              /* by a fork: caterva_array_is_lost() */
     blosc2_fork_watch forked; /* fork.c */
 };
 
@@ -36,6 +39,24 @@ static inline int cat_array_threads(const caterva_array *array)
 {
     int threads = caterva_array_threads(array);
     return threads < CAT_MAX_THREADS ? threads : CAT_MAX_THREADS;
+}
+
+/** True if number of axes and shape are those of a geometry. Under the array's lock. */
+static inline bool cat_array_has_shape_of(const caterva_array *array, const caterva_geometry *other)
+{
+    const cat_layout *layout = &array->layout;
+    return other->ndim == layout->ndim &&
+           memcmp(other->shape, layout->shape, (size_t)layout->ndim * sizeof *layout->shape) == 0;
+}
+
+/** True if others may change the array until a change of it begins: what it has now need not be what is
+ * there.
+ */
+static inline bool cat_array_may_be_stale(const caterva_array *array)
+{
+    blosc2_home home = blosc2_schunk_home(array->schunk);
+    bool is_shared = home == BLOSC2_HOME_FILE || home == BLOSC2_HOME_DIRECTORY;
+    return is_shared && !blosc2_schunk_read_only(array->schunk) && !blosc2_schunk_changing(array->schunk);
 }
 
 /** True if an item is of zeros. */
@@ -49,7 +70,7 @@ int cat_array_new(blosc2_schunk *schunk, const caterva_geometry *geometry, const
                   size_t dtype_bytes, caterva_array **out);
 
 /** Others have changed the array `context`, and `fresh` is what is there now. */
-int cat_array_accept_reload(void *context, blosc2_schunk *fresh);
+int cat_array_accept_reload(void *context, blosc2_schunk *fresh, blosc2_accept what);
 
 /** Take a checked geometry: array.c. */
 void cat_array_set_geometry(caterva_array *array, const caterva_geometry *geometry);
@@ -70,6 +91,9 @@ int cat_array_check_chunks(const caterva_array *array);
 
 /** Who ends the change that a call works in. */
 typedef enum cat_change { CAT_CHANGE_OURS, CAT_CHANGE_CALLERS } cat_change;
+
+/** Take the array's lock to change it. A change that was abandoned is over then. */
+void cat_array_own(caterva_array *array);
 
 /** Begin a change unless one is open. */
 int cat_change_enter(caterva_array *array, cat_change *change);
@@ -102,8 +126,12 @@ int cat_array_shift(caterva_array *array, const cat_layers *layers);
 
 /* ------------------------------------------------------------------ boxes: read.c, write.c */
 
-/** caterva_array_read() of a checked selection on `threads` threads. */
-int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+/**
+ * caterva_array_read() of a checked selection on `threads` threads.
+ * @param use  BLOSC2_USE_CONTENT if it is stored again: then nothing unverified is taken, from the cache
+ * either.
+ */
+int cat_array_read(caterva_array *array, blosc2_use use, const caterva_selection *selection, void *out,
                    const int64_t *strides, int threads);
 
 /** caterva_array_write() of a checked selection inside of a change. */

@@ -1,4 +1,5 @@
 /** Metalayers of an array, under its lock. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,7 @@ int caterva_array_set_layers(caterva_array *array, blosc2_layer_kind kind, const
     int status = BLOSC2_OK, done = 0;
     for (int i = 0; i < count && status == BLOSC2_OK; i++) status = check_name(kind, layers[i].name);
     if (status < 0 || count == 0) return status;
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     status = cat_change_enter(array, &change);
     if (status == BLOSC2_OK) {
         while (done < count && status == BLOSC2_OK)
@@ -77,6 +78,42 @@ int caterva_array_delete_layer(caterva_array *array, const char *name)
 {
     const blosc2_metalayer layer = {.name = name};
     return caterva_array_set_layers(array, BLOSC2_LAYER_VARIABLE, &layer, 1);
+}
+
+static bool is_kept(const char *name, const blosc2_metalayer *kept, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(name, kept[i].name) == 0) return true;
+    return strcmp(name, CAT_FILL_LAYER) == 0;
+}
+
+/** @param done  Set to how many were deleted. */
+static int delete_others(caterva_array *array, const blosc2_metalayer *kept, int count, int *done)
+{
+    int status = BLOSC2_OK, found = blosc2_schunk_layer_count(array->schunk, BLOSC2_LAYER_VARIABLE);
+    *done = 0;
+    for (int i = found - 1; i >= 0 && status == BLOSC2_OK; i--) {
+        char name[BLOSC2_MAX_NAME_BYTES + 1];
+        snprintf(name, sizeof name, "%s", blosc2_schunk_layer_name(array->schunk, BLOSC2_LAYER_VARIABLE, i));
+        if (is_kept(name, kept, count)) continue;
+        status = blosc2_schunk_delete_layer(array->schunk, name);
+        if (status == BLOSC2_OK) ++*done;
+    }
+    return status;
+}
+
+int caterva_array_clear_layers(caterva_array *array, const blosc2_metalayer *kept, int count)
+{
+    cat_change change;
+    int done;
+    cat_array_own(array);
+    int status = cat_change_enter(array, &change);
+    if (status == BLOSC2_OK) {
+        status = delete_others(array, kept, count, &done);
+        if (change == CAT_CHANGE_OURS || done > 0) status = cat_change_leave(array, change, status);
+    }
+    blosc2_lock_release(array->lock);
+    return status;
 }
 
 /** @param content  Set to a block for blosc2_bytes_free(), NULL if there is no such layer. */
@@ -109,7 +146,7 @@ int caterva_array_change_layer(caterva_array *array, const char *name, caterva_c
     cat_change change;
     int status = check_name(BLOSC2_LAYER_VARIABLE, name);
     if (status < 0) return status;
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     status = cat_change_enter(array, &change);
     if (status == BLOSC2_OK) {
         status = change_content(array, name, content_of, context);

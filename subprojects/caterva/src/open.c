@@ -100,8 +100,23 @@ static bool has_dtype(const caterva_array *array, const cat_metadata *metadata)
     return strlen(array->dtype) == bytes && (bytes == 0 || memcmp(array->dtype, metadata->dtype, bytes) == 0);
 }
 
+/* What was found is no state of this array: say both. */
+static int fail_kind(const caterva_array *array, const caterva_geometry *geometry,
+                     const cat_metadata *metadata)
+{
+    const char *path = blosc2_schunk_path(array->schunk);
+    enum { SHOWN = 60 };
+    int shown = metadata->dtype_bytes < SHOWN ? metadata->dtype_bytes : SHOWN;
+    return blosc2_fail_io(
+        BLOSC2_E_CHANGED, EBUSY, path,
+        "%s%s has %d axes and items of dtype \"%.*s\" now, and had %d and \"%.*s\" when it was "
+        "opened: open it again",
+        array->is_mended ? "the file is mended: " : "", path, geometry->ndim, shown,
+        shown ? (const char *)metadata->dtype : "", array->geometry.ndim, SHOWN, array->dtype);
+}
+
 /* Others have put another array into its place: nobody here has asked for that one. */
-int cat_array_accept_reload(void *context, blosc2_schunk *fresh)
+int cat_array_accept_reload(void *context, blosc2_schunk *fresh, blosc2_accept what)
 {
     caterva_array *array = context;
     cat_metadata metadata;
@@ -109,14 +124,13 @@ int cat_array_accept_reload(void *context, blosc2_schunk *fresh)
     uint8_t *content;
     int status = describe(fresh, &content, &metadata, &geometry);
     bool same = status == BLOSC2_OK && geometry.ndim == array->geometry.ndim && has_dtype(array, &metadata);
+    if (status < 0)
+        status = cat_array_fail_within(array, status);
+    else if (!same)
+        status = fail_kind(array, &geometry, &metadata);
     blosc2_bytes_free(content);
-    if (status < 0) return cat_array_fail_within(array, status);
-    if (!same) {
-        const char *path = blosc2_schunk_path(array->schunk);
-        return blosc2_fail_io(BLOSC2_E_CHANGED, EBUSY, path,
-                              "%s is an array of other items or %d axes by now: open it again", path,
-                              geometry.ndim);
-    }
+    if (status < 0 || what == BLOSC2_ACCEPT_ASK) return status;
+    array->is_mended = false;
     cat_array_set_geometry(array, &geometry);
     array->committed = geometry;
     return BLOSC2_OK;
@@ -134,17 +148,30 @@ static int array_from_schunk(blosc2_schunk *schunk, caterva_array **out)
     return status;
 }
 
-int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out)
+static int open_once(const blosc2_origin *origin, blosc2_seal *seal, caterva_array **out)
 {
     blosc2_schunk *schunk;
     int status = blosc2_schunk_open_origin(origin, &schunk);
     if (status < 0) return status;
+    *seal = blosc2_schunk_seal(schunk);
     status = array_from_schunk(schunk, out);
     if (status == BLOSC2_OK) return BLOSC2_OK;
     const char *path = blosc2_schunk_path(schunk);
     if (path[0]) blosc2_fail_within(status, "%s", path);
     blosc2_schunk_free(schunk);
     return status;
+}
+
+/* Metalayers that another library may have changed, or damage: if they make no array, their copy may. */
+int caterva_array_open_origin(const blosc2_origin *origin, caterva_array **out)
+{
+    blosc2_seal seal = BLOSC2_SEAL_NONE;
+    int status = open_once(origin, &seal, out);
+    bool may_be_damage = status == BLOSC2_E_CORRUPT || status == BLOSC2_E_UNSUPPORTED;
+    if (!may_be_damage || seal != BLOSC2_SEAL_LAYERS || origin->prefers_copy) return status;
+    blosc2_origin copied = *origin;
+    copied.prefers_copy = true;
+    return open_once(&copied, &seal, out);
 }
 
 int caterva_array_open(const char *path, int64_t offset, blosc2_mode mode, caterva_array **out)

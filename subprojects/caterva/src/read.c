@@ -19,6 +19,7 @@ enum {
 
 typedef struct read_job {
     caterva_array *array;
+    blosc2_use use;
     uint8_t *out; /* first item of the runs */
     cat_run runs[CATERVA_MAX_NDIM];
     int64_t strides[CATERVA_MAX_NDIM]; /* of `out` */
@@ -178,7 +179,7 @@ static int list_blocks(read_piece *piece)
 {
     cat_scratch *list = &piece->worker->list;
     piece->count = piece->stop - piece->start;
-    if (piece->count > CAT_BLOCK_LIST_MAX) return BLOSC2_OK;
+    if (piece->count == 0 || piece->count > CAT_BLOCK_LIST_MAX) return BLOSC2_OK;
     int status = cat_scratch_reserve(list, 2 * piece->count * (int64_t)sizeof(int32_t));
     if (status < 0) return status;
     int32_t *order = (int32_t *)(void *)list->bytes, left = 0;
@@ -242,8 +243,8 @@ static int read_piece_of(void *context, int thread, int64_t index)
     status = list_blocks(&piece);
     if (status < 0 || piece.count == 0) return status;
     const caterva_array *array = piece.read->array;
-    status = cat_chunk_open(array, piece.part.number, piece.numbers, piece.numbers ? (int32_t)piece.count : 0,
-                            piece.worker, &piece.chunk);
+    status = cat_chunk_open(array, piece.part.number, piece.read->use, piece.numbers,
+                            piece.numbers ? (int32_t)piece.count : 0, piece.worker, &piece.chunk);
     if (status < 0 || fill_part(&piece)) return status;
     for (int64_t i = 0; i < piece.count && status == BLOSC2_OK; i++) {
         if (i > 0) status = blosc2_check_interrupt();
@@ -266,14 +267,15 @@ static int64_t touched_blocks(const read_job *job)
     return blocks;
 }
 
-int cat_array_read(caterva_array *array, const caterva_selection *selection, void *out,
+int cat_array_read(caterva_array *array, blosc2_use use, const caterva_selection *selection, void *out,
                    const int64_t *strides, int threads)
 {
     const cat_layout *layout = &array->layout;
     if (cat_selection_items(layout->ndim, selection) == 0) return BLOSC2_OK;
     int status = cat_array_check_chunks(array);
     if (status < 0) return status;
-    read_job job = {.array = array, .out = out, .crew = {.pool = &array->workers}};
+    bool checked = blosc2_schunk_verifies(array->schunk), takes_any = use == BLOSC2_USE_READ;
+    read_job job = {.array = array, .use = use, .out = out, .crew = {.pool = &array->workers}};
     for (int d = 0; d < layout->ndim; d++) job.strides[d] = strides[d];
     job.out += cat_selection_runs(layout->ndim, selection, job.runs, job.strides);
     job.out_fits_blocks = cat_box_is_contiguous(layout->ndim, layout->block, layout->item_bytes, job.strides);
@@ -281,8 +283,8 @@ int cat_array_read(caterva_array *array, const caterva_selection *selection, voi
     bool is_large = cat_selection_items(layout->ndim, selection) >= CATERVA_LARGE_BYTES / layout->item_bytes;
     job.stores = is_large ? BLOSC2_STORES_STREAMING : BLOSC2_STORES_CACHED;
     if (threads > blocks / BLOCKS_WORTH_A_THREAD) threads = (int)(blocks / BLOCKS_WORTH_A_THREAD);
-    job.use_cache = cat_cache_suits(&array->cache, blocks);
-    job.raw_stays = blosc2_schunk_in_memory(array->schunk) && !blosc2_schunk_verifies(array->schunk);
+    job.use_cache = (checked || takes_any) && cat_cache_suits(&array->cache, blocks);
+    job.raw_stays = blosc2_schunk_in_memory(array->schunk) && !checked && takes_any;
     cat_overlap_init(&job.chunks, layout->ndim, job.runs, layout->chunk, layout->chunk_grid, job.strides);
     int64_t pieces = threads > 1 ? PIECES_PER_THREAD * (int64_t)threads : 1;
     job.slices = job.chunks.count < pieces ? cat_ceil_div(pieces, job.chunks.count) : 1;
@@ -309,22 +311,41 @@ static bool copy_item(caterva_array *array, const caterva_selection *item, void 
     return cat_cache_copy(&array->cache, chunk, (int32_t)block, offset, out, (size_t)layout->item_bytes);
 }
 
-bool caterva_array_read_hot(caterva_array *array, const caterva_selection *item, void *out)
+bool caterva_array_read_hot(caterva_array *array, const caterva_geometry *made_for,
+                            const caterva_selection *item, void *out)
 {
     if (!blosc2_lock_try_share(array->lock)) return false;
-    bool is_there = copy_item(array, item, out);
+    bool is_there = cat_array_has_shape_of(array, made_for) && copy_item(array, item, out);
     blosc2_lock_release(array->lock);
     return is_there;
+}
+
+static int read_shared(caterva_array *array, blosc2_use use, const caterva_selection *selection, void *out,
+                       const int64_t *strides)
+{
+    int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
+    if (status == BLOSC2_OK && use != BLOSC2_USE_READ) status = blosc2_schunk_check_sound(array->schunk);
+    if (status == BLOSC2_OK)
+        status = cat_array_read(array, use, selection, out, strides, cat_array_threads(array));
+    return blosc2_schunk_explain(array->schunk, status);
 }
 
 int caterva_array_read(caterva_array *array, const caterva_selection *selection, void *out,
                        const int64_t *strides)
 {
     blosc2_lock_share(array->lock);
-    int status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
-    if (status == BLOSC2_OK)
-        status = cat_array_read(array, selection, out, strides, cat_array_threads(array));
-    status = blosc2_schunk_explain(array->schunk, status);
+    int status = read_shared(array, BLOSC2_USE_READ, selection, out, strides);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+int caterva_array_read_of(caterva_array *array, blosc2_use use, const caterva_geometry *made_for,
+                          const caterva_selection *selection, void *out, const int64_t *strides,
+                          bool *is_other)
+{
+    blosc2_lock_share(array->lock);
+    *is_other = !cat_array_has_shape_of(array, made_for);
+    int status = *is_other ? BLOSC2_OK : read_shared(array, use, selection, out, strides);
     blosc2_lock_release(array->lock);
     return status;
 }

@@ -119,7 +119,8 @@ static int repeats(caterva_array *array, int64_t number, const uint8_t *item, bo
     cat_chunk chunk;
     int status = cat_crew_get(&crew, 0, &worker);
     if (status == BLOSC2_OK) status = cat_scratch_reserve(&worker->block, array->layout.block_bytes);
-    if (status == BLOSC2_OK) status = cat_chunk_open(array, number, no_blocks, 0, worker, &chunk);
+    if (status == BLOSC2_OK)
+        status = cat_chunk_open(array, number, BLOSC2_USE_CONTENT, no_blocks, 0, worker, &chunk);
     if (status == BLOSC2_OK) {
         const uint8_t *found = cat_chunk_repeated_item(&chunk, array->layout.item_bytes, worker);
         *yes = found && memcmp(found, item, (size_t)array->layout.item_bytes) == 0;
@@ -224,7 +225,7 @@ static int resize(caterva_array *array, const int64_t *shape)
 
 int caterva_array_resize(caterva_array *array, const int64_t *shape)
 {
-    blosc2_lock_own(array->lock);
+    cat_array_own(array);
     int status = resize(array, shape);
     blosc2_lock_release(array->lock);
     return status;

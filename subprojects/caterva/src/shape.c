@@ -97,7 +97,7 @@ int cat_layout_init(const caterva_geometry *geometry, int status, cat_layout *ou
     int failed = derive_axes(geometry, status, out);
     if (failed == BLOSC2_OK) failed = derive_sizes(geometry, status, out);
     if (failed < 0) return failed;
-    cat_strides_c(out->ndim, out->block, out->item_bytes, out->block_strides);
+    if (out->block_bytes > 0) cat_strides_c(out->ndim, out->block, out->item_bytes, out->block_strides);
     return BLOSC2_OK;
 }
 

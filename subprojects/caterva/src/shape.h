@@ -25,7 +25,7 @@ typedef struct cat_layout {
     int64_t block[CATERVA_MAX_NDIM];         /* extents of a block, items */
     int64_t chunk_grid[CATERVA_MAX_NDIM];    /* chunks along an axis of the array */
     int64_t block_grid[CATERVA_MAX_NDIM];    /* blocks along an axis of a chunk */
-    int64_t block_strides[CATERVA_MAX_NDIM]; /* bytes from item to item in a block */
+    int64_t block_strides[CATERVA_MAX_NDIM]; /* bytes from item to item in a block; 0 if it has none */
 } cat_layout;
 
 /**
@@ -35,7 +35,7 @@ typedef struct cat_layout {
  */
 int cat_layout_init(const caterva_geometry *geometry, int status, cat_layout *out);
 
-/** Bytes from item to item of a C-ordered box. */
+/** Bytes from item to item of a C-ordered box, whose bytes are known to fit in 64 bits. */
 void cat_strides_c(int ndim, const int64_t *extents, int64_t item_bytes, int64_t *strides);
 
 /** Position of number `number` on each axis of a grid, C order. */

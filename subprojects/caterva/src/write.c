@@ -103,7 +103,14 @@ static int open_old(chunk_job *job)
         listed = list_old_blocks(job, room);
         list = room;
     }
-    return cat_chunk_open(array, job->part.number, list, listed, job->worker, &job->old);
+    return cat_chunk_open(array, job->part.number, BLOSC2_USE_REBUILD, list, listed, job->worker, &job->old);
+}
+
+/** Say which chunk's old content could not be had. */
+static int fail_within(const chunk_job *job, int status)
+{
+    if (status != BLOSC2_E_CORRUPT && status != BLOSC2_E_CODEC) return status;
+    return blosc2_schunk_fail_within(job->write->array->schunk, job->part.number, status);
 }
 
 /** A block outside of the selection. */
@@ -121,7 +128,8 @@ static int keep_block(const chunk_job *job, int32_t block)
         const uint8_t *content = job->old.decoded + (size_t)block * (size_t)layout->block_bytes;
         return blosc2_builder_encode_block(worker->builder, block, content, worker->workspace);
     }
-    return blosc2_builder_copy_block(worker->builder, block, &job->old.view, worker->workspace);
+    status = blosc2_builder_copy_block(worker->builder, block, &job->old.view, worker->workspace);
+    return fail_within(job, status);
 }
 
 /** Copy the caller's items into their block. */
@@ -149,7 +157,7 @@ static int change_block(const chunk_job *job, const cat_part *part)
     }
     if (!whole && !is_covered(job, part)) {
         status = cat_chunk_read_block(&job->old, block, worker->block.bytes, worker);
-        if (status < 0) return status;
+        if (status < 0) return fail_within(job, status);
     } else if (!whole) {
         memset(worker->block.bytes, 0, (size_t)layout->block_bytes); /* padding */
     }
@@ -319,28 +327,64 @@ int cat_array_write(caterva_array *array, const caterva_selection *selection, co
     return status;
 }
 
-static int write_in_change(caterva_array *array, const caterva_selection *selection, const void *in,
-                           const int64_t *strides)
+/** What a call writes, and how it is made again where the array has another shape by now. */
+typedef struct box_plan {
+    const caterva_geometry *made_for; /* NULL: for nothing */
+    caterva_box box;
+    caterva_box_fn *make; /* NULL: the box holds, or is refused */
+    void *context;
+} box_plan;
+
+/** In a change: have a box for the array as it is. */
+static int settle_box(const caterva_array *array, box_plan *plan)
+{
+    bool holds = plan->made_for && cat_array_has_shape_of(array, plan->made_for);
+    int status = plan->make && !holds ? plan->make(plan->context, &array->geometry, &plan->box) : BLOSC2_OK;
+    return status < 0 ? status
+                      : cat_selection_check(array->layout.ndim, array->layout.shape, &plan->box.selection);
+}
+
+static int write_in_change(caterva_array *array, box_plan *plan)
 {
     cat_change change;
     int status = cat_change_enter(array, &change);
     if (status < 0) return status;
-    if (change == CAT_CHANGE_OURS) /* another process may have resized the array */
-        status = cat_selection_check(array->layout.ndim, array->layout.shape, selection);
+    status = settle_box(array, plan);
+    if (status < 0 && change == CAT_CHANGE_CALLERS) return status; /* nothing was done */
     if (status == BLOSC2_OK)
-        status = cat_array_write(array, selection, in, strides, cat_array_threads(array));
+        status = cat_array_write(array, &plan->box.selection, plan->box.values, plan->box.strides,
+                                 cat_array_threads(array));
     return cat_change_leave(array, change, status);
 }
 
 int caterva_array_write(caterva_array *array, const caterva_selection *selection, const void *in,
                         const int64_t *strides)
 {
-    blosc2_lock_own(array->lock);
+    box_plan plan = {.box = {*selection, in, strides}};
+    cat_array_own(array);
     int ndim = array->layout.ndim;
     int status = cat_selection_check(ndim, array->layout.shape, selection);
-    if (status == BLOSC2_OK && cat_selection_items(ndim, selection) > 0) {
-        status = write_in_change(array, selection, in, strides);
-    }
+    if (status == BLOSC2_OK && cat_selection_items(ndim, selection) > 0)
+        status = write_in_change(array, &plan);
+    blosc2_lock_release(array->lock);
+    return status;
+}
+
+/** True if the box is known to hold no items: nobody else can give the array another shape. */
+static bool is_surely_empty(const caterva_array *array, const box_plan *plan)
+{
+    if (cat_array_may_be_stale(array)) return false;
+    return plan->made_for && cat_array_has_shape_of(array, plan->made_for) &&
+           cat_selection_items(array->layout.ndim, &plan->box.selection) == 0;
+}
+
+int caterva_array_plan_write(caterva_array *array, const caterva_geometry *made_for, const caterva_box *box,
+                             caterva_box_fn *make, void *context)
+{
+    box_plan plan = {.made_for = made_for, .make = make, .context = context};
+    if (made_for) plan.box = *box;
+    cat_array_own(array);
+    int status = is_surely_empty(array, &plan) ? BLOSC2_OK : write_in_change(array, &plan);
     blosc2_lock_release(array->lock);
     return status;
 }

@@ -11,17 +11,20 @@ typedef struct run {
     array_place place;
     b2_io *io;
     int step_count;
-    plain_model models[STEPS_MAX + 1]; /* [0]: nothing is there; then after each step */
-    int64_t ends[STEPS_MAX + 1];       /* records when it was over */
-    bool steps_flush[STEPS_MAX + 1];   /* whether it brings all to the medium */
+    plain_model models[STEPS_MAX + 2]; /* [0]: nothing is there; then after each step */
+    int64_t ends[STEPS_MAX + 2];       /* records when it was over */
+    bool steps_flush[STEPS_MAX + 2];   /* whether it brings all to the medium */
     int64_t settled;                   /* records before this one are of before an earlier crash */
+    int64_t durable;                   /* those before this one cannot be lost any more: it was a power cut */
+    int promised;                      /* model that had been flushed before that; -1: none */
+    bool reuses; /* dead space at once: what is lost may leave an older chunk in its place */
 } run;
 
 static const char PATH[] = "a.b2nd";
 
 static inline run run_make(const scenario_plan *scenario, blosc2_home home, blosc2_durability durability)
 {
-    run r = {.scenario = scenario, .place = {PATH, home, durability}};
+    run r = {.scenario = scenario, .place = {PATH, home, durability}, .promised = -1};
     caterva_array *array = NULL;
     CHECK_OK(b2_io_recording_create(&r.io));
     b2_schunk_use_io(r.io);
@@ -117,6 +120,28 @@ static inline int state_find(const b2_io *state, const plain_model *models, int 
     if (status == BLOSC2_OK) caterva_array_free(array);
     b2_schunk_use_io(NULL);
     return found;
+}
+
+static inline void state_note(void *context, blosc2_note what, const char *text)
+{
+    (void)what;
+    snprintf(context, 256, "%s", text);
+}
+
+/** Whether a killed process passes for damage: its metadata is said to differ from its copies. @param why 256
+ * bytes. */
+static inline bool state_is_accused(const b2_io *state, char *why)
+{
+    caterva_array *array = NULL;
+    bool twice;
+    why[0] = '\0';
+    b2_schunk_use_io(state);
+    bool is_open = caterva_array_open(PATH, 0, BLOSC2_READ, &array) == BLOSC2_OK;
+    if (is_open && blosc2_schunk_recovery(caterva_array_schunk(array)) == BLOSC2_RECOVERED_NOTHING)
+        CHECK_OK(caterva_array_check_copies(array, state_note, why, &twice));
+    caterva_array_free(array);
+    b2_schunk_use_io(NULL);
+    return why[0] != '\0';
 }
 
 /**

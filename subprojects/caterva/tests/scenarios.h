@@ -14,7 +14,7 @@
 
 enum {
     MODEL_ITEMS = 1024, /* most items of the array */
-    LAYER_BYTES = 600,  /* most bytes of its variable metalayer */
+    LAYER_BYTES = 9000, /* most bytes of its variable metalayer: of one so long, a file has a far copy */
     NOTE_BYTES = 4,     /* of its fixed one */
     STEPS_MAX = 12,
 };
@@ -162,7 +162,8 @@ static inline int array_set_note(caterva_array *array, const plain_model *after)
 static inline void model_fill_layer(plain_model *m, int32_t bytes, int seed)
 {
     m->layer_bytes = bytes;
-    for (int32_t i = 0; i < bytes; i++) m->layer[i] = (uint8_t)(i * seed);
+    for (int32_t i = 0; i < bytes; i++) /* noise: it is stored compressed */
+        m->layer[i] = (uint8_t)((uint32_t)(i + seed) * (uint32_t)(i ^ seed) * 2654435761u >> 24);
 }
 
 static inline int array_set_layer(caterva_array *array, const plain_model *after)
@@ -190,6 +191,7 @@ typedef enum step_kind {
     STEP_NOTE,
     STEP_LAYER,
     STEP_LAYER_LONGER,
+    STEP_LAYER_LONGEST,
     STEP_LAYER_DELETED,
     STEP_SQUEEZE,
     STEP_TRANSACTION,
@@ -206,6 +208,8 @@ static const scenario_plan SCENARIOS[] = {
     {"writes",
      {STEP_CREATE, STEP_ITEM, STEP_BOX, STEP_ALL, STEP_FLUSH, STEP_ITEM, STEP_BOX, STEP_ITEM, STEP_ITEM,
       STEP_ALL, STEP_BOX}},
+    {"items", /* of one chunk, which goes round in the space of its earlier ones */
+     {STEP_CREATE, STEP_ITEM, STEP_ITEM, STEP_ITEM, STEP_ITEM, STEP_ITEM, STEP_ITEM, STEP_ITEM, STEP_ITEM}},
     {"growth",
      {STEP_CREATE, STEP_GROW_INSIDE, STEP_GROW, STEP_APPEND, STEP_FLUSH, STEP_SHRINK, STEP_ITEM, STEP_EMPTY,
       STEP_GROW, STEP_BOX}},
@@ -214,6 +218,9 @@ static const scenario_plan SCENARIOS[] = {
       STEP_LAYER_DELETED, STEP_ITEM}},
     {"edits", {STEP_CREATE, STEP_REMOVE, STEP_INSERT, STEP_ITEM, STEP_SQUEEZE, STEP_BOX, STEP_FLUSH}},
     {"transactions", {STEP_CREATE, STEP_TRANSACTION, STEP_ITEM, STEP_FLUSH, STEP_TRANSACTION}},
+    {"large",
+     {STEP_CREATE, STEP_FLUSH, STEP_LAYER_LONGEST, STEP_FLUSH, STEP_ITEM, STEP_EMPTY, STEP_GROW, STEP_FLUSH,
+      STEP_LAYER_DELETED, STEP_BOX, STEP_LAYER_LONGEST, STEP_FLUSH}},
     {"compacting",
      {STEP_CREATE, STEP_BOX, STEP_ITEM, STEP_COMPACT, STEP_ITEM, STEP_BOX, STEP_COMPACT, STEP_GROW}},
 };
@@ -271,6 +278,9 @@ static inline void model_step(plain_model *m, step_kind what, int seed)
         model_fill_layer(m, 40, seed);
         break;
     case STEP_LAYER_LONGER:
+        model_fill_layer(m, 600, seed);
+        break;
+    case STEP_LAYER_LONGEST:
         model_fill_layer(m, LAYER_BYTES, seed);
         break;
     case STEP_LAYER_DELETED:
@@ -384,6 +394,7 @@ static inline int array_step(caterva_array **array, const array_place *place, st
         return array_set_note(*array, after);
     case STEP_LAYER:
     case STEP_LAYER_LONGER:
+    case STEP_LAYER_LONGEST:
     case STEP_LAYER_DELETED:
         return array_set_layer(*array, after);
     case STEP_SQUEEZE:

@@ -253,6 +253,37 @@ static void users_get_fourteen_layers(void)
     caterva_array_free(array);
 }
 
+/** Owners of changes that know each other not: each ends its own one. */
+static void numbered_changes_are_ended_by_their_owners(blosc2_home home)
+{
+    model m = filled_in(home, "numbered");
+    memory_box noise = {0};
+    int64_t first = 0, second = 0;
+    CHECK_OK(caterva_array_begin_change(m.array, &first));
+    CHECK(caterva_array_begin_change(m.array, &second) == BLOSC2_E_ARGUMENT);
+    CHECK_OK(write_noise(&m, &noise));
+    caterva_array_rollback_change(m.array, first + 1); /* not there: nothing happens */
+    CHECK(!array_is_right(&m, m.array));
+    caterva_array_rollback_change(m.array, first);
+    CHECK(array_is_right(&m, m.array));
+    CHECK(caterva_array_commit_change(m.array, first) == BLOSC2_E_ARGUMENT);
+
+    CHECK_OK(caterva_array_begin_change(m.array, &second));
+    CHECK(second > first);
+    CHECK(caterva_array_commit_change(m.array, first) == BLOSC2_E_ARGUMENT);
+    free(noise.bytes);
+    noise.bytes = NULL;
+    CHECK_OK(write_noise(&m, &noise));
+    caterva_array_abandon(m.array, first); /* is over: the second one stays */
+    CHECK(caterva_array_begin(m.array) == BLOSC2_E_ARGUMENT);
+    caterva_array_abandon(m.array, second); /* the next call ends it */
+    CHECK_OK(caterva_array_flush(m.array));
+    CHECK(array_is_right(&m, m.array));
+    CHECK(caterva_array_commit_change(m.array, second) == BLOSC2_E_ARGUMENT);
+    free(noise.bytes);
+    model_free(&m);
+}
+
 static void read_only_arrays_refuse_writes(void)
 {
     model m = filled_in(BLOSC2_HOME_FILE, "read-only");
@@ -278,6 +309,7 @@ int main(void)
         many_writes_are_one_commit((blosc2_home)home);
         a_failed_write_bars_the_commit((blosc2_home)home);
         layers_are_set_and_deleted((blosc2_home)home);
+        numbered_changes_are_ended_by_their_owners((blosc2_home)home);
     }
 #ifndef _WIN32
     a_full_disk_leaves_the_array();

@@ -112,7 +112,7 @@ static void a_terabyte_of_zeros_is_copied_at_once(void)
     caterva_array_free(from);
 }
 
-static void another_shape_is_refused(void)
+static void the_shape_is_the_source_s_and_the_rest_of_its_kind_must_be(void)
 {
     caterva_options options = {
         .geometry = {.ndim = 1, .item_bytes = 1, .shape = {5}, .chunks = {2}, .blocks = {1}},
@@ -120,7 +120,16 @@ static void another_shape_is_refused(void)
         .threads = 1};
     model from = model_filled(&options);
     caterva_array *to = NULL;
-    options.geometry.shape[0] = 6;
+    options.geometry.shape[0] = 6; /* it may have been that a moment ago */
+    CHECK_OK(caterva_array_copy(from.array, &options, &to));
+    CHECK_OK(caterva_array_commit(to));
+    CHECK(caterva_array_geometry(to)->shape[0] == 5 && array_is_right(&from, to));
+    caterva_array_free(to);
+    to = NULL;
+    options.geometry.item_bytes = 2;
+    CHECK(caterva_array_copy(from.array, &options, &to) == BLOSC2_E_ARGUMENT && !to);
+    options.geometry =
+        (caterva_geometry){.ndim = 2, .item_bytes = 1, .shape = {5, 1}, .chunks = {2, 1}, .blocks = {1, 1}};
     CHECK(caterva_array_copy(from.array, &options, &to) == BLOSC2_E_ARGUMENT && !to);
     model_free(&from);
 }
@@ -200,7 +209,7 @@ int main(void)
     for (int round = 0; round < 30; round++) equal_geometry_takes_the_compressed_bytes();
     for (int round = 0; round < 10; round++) full_arrays_keep_their_fill_value();
     a_terabyte_of_zeros_is_copied_at_once();
-    another_shape_is_refused();
+    the_shape_is_the_source_s_and_the_rest_of_its_kind_must_be();
     for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, NO_PADDING);
     for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, ANY_PADDING);
     scratch_remove(directory);

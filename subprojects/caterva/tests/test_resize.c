@@ -165,6 +165,83 @@ static void wrong_shapes_and_steps_are_refused(void)
     model_free(&m);
 }
 
+/* ------------------------------------------------------------------ boxes for a shape that has changed */
+
+typedef struct last_item {
+    int64_t length; /* that the box was made for */
+    uint32_t value;
+    int64_t stride;
+    int made;
+} last_item;
+
+/** The last item, wherever that is. */
+static int make_last(void *context, const caterva_geometry *geometry, caterva_box *out)
+{
+    last_item *last = context;
+    last->made++;
+    last->length = geometry->shape[0];
+    if (last->length > 8) return blosc2_fail(BLOSC2_E_ARGUMENT, "no box for %d", (int)last->length);
+    *out = (caterva_box){.values = &last->value, .strides = &last->stride};
+    out->selection.start[0] = last->length - 1;
+    out->selection.count[0] = out->selection.step[0] = 1;
+    return BLOSC2_OK;
+}
+
+static uint32_t item_at(caterva_array *array, int64_t index)
+{
+    uint32_t value = 0;
+    const int64_t stride = 4;
+    const caterva_selection one = {.start = {index}, .count = {1}, .step = {1}};
+    CHECK_OK(caterva_array_read(array, &one, &value, &stride));
+    return value;
+}
+
+/** @param number  Of the file. */
+static void boxes_are_made_for_what_is_there(blosc2_home home, int number)
+{
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 4, .shape = {4}, .chunks = {3}, .blocks = {2}},
+        .cparams = blosc2_cparams_default(4),
+        .home = home,
+        .path = path,
+        .threads = 1};
+    caterva_array *array = NULL, *other = NULL;
+    caterva_geometry stale;
+    caterva_box box;
+    last_item last = {.value = 7, .stride = 4};
+    snprintf(path, sizeof path, "%s/boxes%d", directory, number);
+    CHECK_OK(caterva_array_create(&options, &array));
+    CHECK_OK(caterva_array_commit(array));
+    CHECK_OK(caterva_array_open(path, 0, BLOSC2_UPDATE, &other));
+    caterva_array_get_geometry(array, &stale);
+    CHECK_OK(make_last(&last, &stale, &box));
+    CHECK_OK(caterva_array_plan_write(array, &stale, &box, make_last, &last));
+    CHECK(last.made == 1 && item_at(array, 3) == 7); /* the one that was made first */
+
+    CHECK_OK(caterva_array_resize(other, (int64_t[CATERVA_MAX_NDIM]){6}));
+    last.value = 8;
+    CHECK_OK(caterva_array_plan_write(array, &stale, &box, make_last, &last));
+    CHECK(last.made == 2 && last.length == 6 && item_at(array, 5) == 8 && item_at(array, 3) == 7);
+
+    bool is_other = false;
+    uint32_t value = 99;
+    CHECK_OK(caterva_array_read_of(array, BLOSC2_USE_READ, &stale, &box.selection, &value, &last.stride,
+                                   &is_other));
+    CHECK(is_other && value == 99 && !caterva_array_read_hot(array, &stale, &box.selection, &value));
+    caterva_array_get_geometry(array, &stale);
+    CHECK_OK(caterva_array_read_of(array, BLOSC2_USE_READ, &stale, &box.selection, &value, &last.stride,
+                                   &is_other));
+    CHECK(!is_other && value == 7);
+
+    CHECK_OK(caterva_array_resize(other, (int64_t[CATERVA_MAX_NDIM]){9}));
+    CHECK(caterva_array_plan_write(array, NULL, NULL, make_last, &last) == BLOSC2_E_ARGUMENT);
+    CHECK(last.made == 3 && strstr(blosc2_last_error(), "no box for 9"));
+    CHECK_OK(caterva_array_flush(array)); /* no change is open */
+    CHECK(item_at(array, 5) == 8 && item_at(array, 8) == 0);
+    caterva_array_free(other);
+    caterva_array_free(array);
+}
+
 int main(void)
 {
     directory = scratch_directory();
@@ -176,6 +253,8 @@ int main(void)
             if (i % 4 == 0) every_failed_allocation_leaves_the_array((blosc2_home)home);
         }
     }
+    boxes_are_made_for_what_is_there(BLOSC2_HOME_FILE, 1);
+    boxes_are_made_for_what_is_there(BLOSC2_HOME_DIRECTORY, 2);
     wrong_shapes_and_steps_are_refused();
     scratch_remove(directory);
     return check_result();

@@ -98,6 +98,23 @@ static void sizes_that_overflow_are_refused(void)
         &(caterva_geometry){.ndim = 1, .item_bytes = 1, .shape = {INT64_MAX}, .chunks = {1}, .blocks = {1}}));
 }
 
+/* An axis of length 0 makes all products 0, whatever the others are: only UBSan sees what overflows on the
+ * way. */
+static void extents_beside_an_empty_axis_do_not_overflow(void)
+{
+    for (int empty = 0; empty < 5; empty++) {
+        cat_layout layout;
+        caterva_geometry geometry = {.ndim = 5, .item_bytes = INT32_MAX};
+        for (int d = 0; d < 5; d++) {
+            geometry.shape[d] = d != empty;
+            geometry.chunks[d] = geometry.blocks[d] = d == empty ? 0 : INT32_MAX;
+        }
+        CHECK_OK(cat_layout_init(&geometry, BLOSC2_E_CORRUPT, &layout));
+        CHECK(layout.block_bytes == 0 && layout.chunk_count == 0);
+        for (int d = 0; d < 5; d++) CHECK(layout.block_strides[d] == 0);
+    }
+}
+
 static void unravel_is_c_order(void)
 {
     int64_t grid[] = {3, 4, 5}, index[3];
@@ -122,6 +139,7 @@ int main(void)
     blocks_above_chunks_are_for_files_only();
     wrong_geometries_name_axis_value_and_limit();
     sizes_that_overflow_are_refused();
+    extents_beside_an_empty_axis_do_not_overflow();
     unravel_is_c_order();
     helpers_are_exact();
     return check_result();

@@ -78,7 +78,9 @@ static bool read_box(caterva_array *array, uint32_t *state)
     const caterva_selection box = {.start = {row, column}, .count = {rows, columns}, .step = {1, 1}};
     const int64_t strides[] = {columns * 8, 8};
     bool is_item = rows == 1 && columns == 1;
-    if (!(is_item && caterva_array_read_hot(array, &box, items)) &&
+    caterva_geometry geometry;
+    caterva_array_get_geometry(array, &geometry);
+    if (!(is_item && caterva_array_read_hot(array, &geometry, &box, items)) &&
         caterva_array_read(array, &box, items, strides) < 0)
         return false;
     for (int r = 0; r < rows; r++)
@@ -113,6 +115,105 @@ static void readers_see_all_of_a_write_or_nothing(blosc2_home home, int threads)
     for (int i = 0; i < READERS; i++) b2_thread_join(readers[i]);
     CHECK(s.wrong == 0 && s.reads > 0);
     caterva_array_free(s.array);
+}
+
+/* ------------------------------------------------------------------ refreshing beside properties */
+
+typedef struct glance {
+    caterva_array *array;
+    atomic_bool done;
+    atomic_int glances, refreshed, wrong;
+} glance;
+
+/** Ask for all that needs no lock. @return False if something is what it never was. */
+static bool tells_the_truth(glance *g)
+{
+    char path[SCRATCH_PATH_BYTES];
+    caterva_geometry geometry;
+    const blosc2_schunk *schunk = caterva_array_schunk(g->array);
+    const blosc2_cparams *cparams = blosc2_schunk_cparams(schunk);
+    snprintf(path, sizeof path, "%s", blosc2_schunk_path(schunk));
+    caterva_array_get_geometry(g->array, &geometry);
+    int64_t length = geometry.shape[0], count = blosc2_schunk_chunk_count(schunk);
+    bool is_one_of_two = (cparams->codec == BLOSC2_LZ4 && cparams->clevel == 5) ||
+                         (cparams->codec == BLOSC2_BLOSCLZ && cparams->clevel == 1);
+    return is_one_of_two && cparams->item_bytes == 8 && strstr(path, "refreshed") &&
+           blosc2_schunk_home(schunk) == BLOSC2_HOME_FILE && blosc2_schunk_read_only(schunk) &&
+           blosc2_schunk_safety(schunk)->lock_timeout_ms == 5000 &&
+           blosc2_schunk_seal(schunk) == BLOSC2_SEAL_WHOLE &&
+           blosc2_schunk_recovery(schunk) == BLOSC2_RECOVERED_NOTHING &&
+           blosc2_schunk_chunk_bytes(schunk) == 32 && blosc2_schunk_block_bytes(schunk) == 16 &&
+           length >= 8 && length <= 24 && length % 4 == 0 && count >= 2 && count <= 6;
+}
+
+static b2_thread_result B2_THREAD_CALL look_on(void *argument)
+{
+    glance *g = argument;
+    while (!g->done) {
+        if (!tells_the_truth(g)) ++g->wrong;
+        ++g->glances;
+    }
+    return 0;
+}
+
+static b2_thread_result B2_THREAD_CALL refresh_on(void *argument)
+{
+    glance *g = argument;
+    while (!g->done) {
+        bool changed = false;
+        int status = caterva_array_refresh(g->array, &changed);
+        if (status < 0 && status != BLOSC2_E_CHANGED) ++g->wrong; /* for a moment there is nothing */
+        if (changed) ++g->refreshed;
+    }
+    return 0;
+}
+
+/** Another array in the place of the one that is there, of other parameters. */
+static caterva_array *make_anew(const char *path, int round)
+{
+    caterva_options options = {
+        .geometry = {.ndim = 1, .item_bytes = 8, .shape = {8}, .chunks = {4}, .blocks = {2}},
+        .cparams = blosc2_cparams_default(8),
+        .home = BLOSC2_HOME_FILE,
+        .path = path,
+        .threads = 1};
+    caterva_array *array = NULL;
+    options.cparams.codec = round % 2 ? BLOSC2_BLOSCLZ : BLOSC2_LZ4;
+    options.cparams.clevel = round % 2 ? 1 : 5;
+    remove(path);
+    CHECK_OK(caterva_array_create(&options, &array));
+    CHECK_OK(caterva_array_commit(array));
+    return array;
+}
+
+static void properties_are_told_while_others_refresh(void)
+{
+    enum { ROUNDS = 8, RESIZES = 40, LOOKERS = 3 };
+    char path[SCRATCH_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/refreshed", directory);
+    caterva_array *writer = make_anew(path, 0);
+    const blosc2_origin origin = {.path = path, .safety = {.lock_timeout_ms = 5000}};
+    glance g = {0};
+    b2_thread lookers[LOOKERS], refresher;
+    CHECK_OK(caterva_array_open_origin(&origin, &g.array));
+    for (int i = 0; i < LOOKERS; i++) CHECK(b2_thread_start(&lookers[i], look_on, &g));
+    CHECK(b2_thread_start(&refresher, refresh_on, &g));
+    for (int round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < RESIZES; i++) {
+            const int64_t shape[CATERVA_MAX_NDIM] = {8 + 4 * (i % 5)};
+            CHECK_OK(caterva_array_resize(writer, shape));
+        }
+        while ((g.refreshed < round || g.glances < round) && g.wrong == 0) pause_briefly(100000);
+        caterva_array_free(writer);
+        writer = make_anew(path, round);
+    }
+    g.done = true;
+    for (int i = 0; i < LOOKERS; i++) b2_thread_join(lookers[i]);
+    b2_thread_join(refresher);
+    CHECK(g.glances > 0);
+    CHECK(g.wrong == 0);
+    caterva_array_free(g.array);
+    caterva_array_free(writer);
 }
 
 /* ------------------------------------------------------------------ interrupts */
@@ -252,6 +353,7 @@ int main(int argc, char **argv)
 #else
     (void)argc;
 #endif
+    properties_are_told_while_others_refresh();
     scratch_remove(directory);
     return check_result();
 }

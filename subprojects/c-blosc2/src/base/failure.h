@@ -15,4 +15,8 @@ void b2_failure_save(b2_failure *out);
 /** Make it this thread's last failure again; it may come from another thread. */
 void b2_failure_restore(const b2_failure *failure);
 
+/** Replace each `from` in this thread's last message and path by `to`, which is cut where there is no room.
+ */
+void b2_failure_replace(const char *from, const char *to);
+
 #endif

@@ -31,6 +31,15 @@ int blosc2_fail_io(int status, int os_error, const char *path, const char *forma
     return status;
 }
 
+/* What of an inner message the outer one has said before: its first part, up to a colon, mostly a path. */
+static size_t said_before(const char *inner, const char *outer)
+{
+    const char *colon = strstr(outer, ": ");
+    size_t bytes = colon ? (size_t)(colon - outer) : strlen(outer);
+    return bytes > 0 && strncmp(inner, outer, bytes) == 0 && strncmp(inner + bytes, ": ", 2) == 0 ? bytes + 2
+                                                                                                  : 0;
+}
+
 int blosc2_fail_within(int status, const char *format, ...)
 {
     char inner[B2_MESSAGE_BYTES];
@@ -40,7 +49,8 @@ int blosc2_fail_within(int status, const char *format, ...)
     vsnprintf(last.message, sizeof last.message / 2, format, arguments);
     va_end(arguments);
     size_t outer_bytes = strlen(last.message);
-    snprintf(last.message + outer_bytes, sizeof last.message - outer_bytes, ": %s", inner);
+    snprintf(last.message + outer_bytes, sizeof last.message - outer_bytes, ": %s",
+             inner + said_before(inner, last.message));
     return status;
 }
 
@@ -75,4 +85,23 @@ void b2_failure_save(b2_failure *out)
 void b2_failure_restore(const b2_failure *failure)
 {
     copy_failure(&last, failure);
+}
+
+static void replace(char *text, size_t room, const char *from, const char *to)
+{
+    size_t from_bytes = strlen(from), to_bytes = strlen(to);
+    for (char *at = text; from_bytes > 0 && (at = strstr(at, from)); at += to_bytes) {
+        size_t start = (size_t)(at - text), rest = strlen(at + from_bytes);
+        if (start + to_bytes >= room) return;
+        if (rest > room - 1 - start - to_bytes) rest = room - 1 - start - to_bytes;
+        memmove(at + to_bytes, at + from_bytes, rest);
+        memcpy(at, to, to_bytes);
+        at[to_bytes + rest] = '\0';
+    }
+}
+
+void b2_failure_replace(const char *from, const char *to)
+{
+    replace(last.message, sizeof last.message, from, to);
+    replace(last.path, sizeof last.path, from, to);
 }

@@ -204,9 +204,20 @@ static void compare_with_first(blosc2_builder *builder, const uint8_t *streams, 
             memcmp(builder->chunk.bytes + streams_begin(builder), streams, (size_t)bytes) == 0;
 }
 
-/* The streams of `block` were just written at the end. */
+/* Whether a chunk with so many more bytes of streams is still one worth having, and one whose size its header
+ * can tell. */
+static bool has_room(const blosc2_builder *builder, int64_t bytes)
+{
+    return builder->used + bytes <= (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD;
+}
+
+/*
+ * The streams of `block` were just written at the end. If they are too many there, the chunk becomes a COPY
+ * without this block, which is the caller's to add.
+ */
 static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, blosc2_workspace *workspace)
 {
+    if (!has_room(builder, bytes)) return switch_to_copy(builder, workspace);
     b2_store_le32(builder->chunk.bytes + B2_HEADER_EXTENDED + 4 * (size_t)block, (uint32_t)builder->used);
     compare_with_first(builder, builder->chunk.bytes + builder->used, bytes);
     builder->used += bytes;
@@ -214,8 +225,6 @@ static int streams_added(blosc2_builder *builder, int32_t block, int64_t bytes, 
     /* Only streams of zeros are a bare size: all of them are when the block takes nothing else. */
     if (bytes != 4 * (int64_t)b2_builder_stream_count(builder, b2_builder_block_nbytes(builder, block)))
         builder->all_zeros = false;
-    if (builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD)
-        return switch_to_copy(builder, workspace);
     return BLOSC2_OK;
 }
 
@@ -289,6 +298,14 @@ static int encode_to_streams(blosc2_builder *builder, int32_t block, const uint8
     return status;
 }
 
+/* A block of a COPY, or of what is gathered. */
+static void add_content(blosc2_builder *builder, int32_t block, const uint8_t *data)
+{
+    uint8_t *out = b2_builder_content_of(builder) + (size_t)block * (size_t)builder->block_bytes;
+    memcpy(out, data, (size_t)b2_builder_block_nbytes(builder, block));
+    builder->blocks_in++;
+}
+
 /* Where COPY and GATHER keep the content. */
 uint8_t *b2_builder_content_of(const blosc2_builder *builder)
 {
@@ -300,24 +317,26 @@ int blosc2_builder_encode_block(blosc2_builder *builder, int32_t block, const vo
 {
     if (block < 0 || block >= builder->block_count)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, builder->block_count - 1);
-    int32_t bytes = b2_builder_block_nbytes(builder, block);
-    size_t start = (size_t)block * (size_t)builder->block_bytes;
-    if (builder->way == BUILD_STREAMS) return encode_to_streams(builder, block, data, workspace);
-    memcpy(b2_builder_content_of(builder) + start, data, (size_t)bytes);
-    builder->blocks_in++;
-    return BLOSC2_OK;
+    bool is_streams = builder->way == BUILD_STREAMS;
+    int status = is_streams ? encode_to_streams(builder, block, data, workspace) : BLOSC2_OK;
+    if (status == BLOSC2_OK && builder->way != BUILD_STREAMS) add_content(builder, block, data);
+    return status;
+}
+
+/* The block decoded, and added by its content. */
+static int add_decoded(blosc2_builder *builder, int32_t block, const blosc2_view *old,
+                       blosc2_workspace *workspace)
+{
+    int status = b2_buffer_reserve(&workspace->block, (size_t)builder->block_bytes);
+    if (status == BLOSC2_OK) status = blosc2_view_decode_block(old, block, workspace->block.bytes, workspace);
+    if (status < 0) return status;
+    return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
 }
 
 int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blosc2_view *old,
                               blosc2_workspace *workspace)
 {
-    if (!blosc2_builder_can_copy(builder, old)) {
-        int status = b2_buffer_reserve(&workspace->block, (size_t)builder->block_bytes);
-        if (status == BLOSC2_OK)
-            status = blosc2_view_decode_block(old, block, workspace->block.bytes, workspace);
-        if (status < 0) return status;
-        return blosc2_builder_encode_block(builder, block, workspace->block.bytes, workspace);
-    }
+    if (!blosc2_builder_can_copy(builder, old)) return add_decoded(builder, block, old, workspace);
     int32_t start, end;
     int status = old->postscript ? b2_postscript_check_block(old, old->postscript, block) : BLOSC2_OK;
     if (status == BLOSC2_OK) status = b2_view_block_start(old, block, &start);
@@ -327,11 +346,13 @@ int blosc2_builder_copy_block(blosc2_builder *builder, int32_t block, const blos
     if (status == BLOSC2_OK) status = b2_builder_reserve_streams(builder, end - start);
     if (status < 0) return status;
     memcpy(builder->chunk.bytes + builder->used, old->bytes + start, (size_t)(end - start));
-    return streams_added(builder, block, end - start, workspace);
+    status = streams_added(builder, block, end - start, workspace);
+    bool is_left = status == BLOSC2_OK && builder->way != BUILD_STREAMS;
+    return is_left ? add_decoded(builder, block, old, workspace) : status;
 }
 
 /* The streams of `from` as they lie, behind ours. */
-static int take_streams(blosc2_builder *builder, const blosc2_builder *from, blosc2_workspace *workspace)
+static int take_streams(blosc2_builder *builder, const blosc2_builder *from)
 {
     const uint8_t *their_starts = from->chunk.bytes + B2_HEADER_EXTENDED;
     int64_t begin = streams_begin(from);
@@ -348,9 +369,7 @@ static int take_streams(blosc2_builder *builder, const blosc2_builder *from, blo
     }
     builder->used += bytes;
     if (!from->all_zeros) builder->all_zeros = false;
-    return builder->used > (int64_t)builder->nbytes + BLOSC2_CHUNK_OVERHEAD
-               ? switch_to_copy(builder, workspace)
-               : BLOSC2_OK;
+    return BLOSC2_OK;
 }
 
 int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t first, int32_t stop,
@@ -361,8 +380,9 @@ int blosc2_builder_take(blosc2_builder *builder, blosc2_builder *from, int32_t f
         return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: cannot take blocks %d..%d from one of %d blocks", first,
                            stop, from->blocks_in);
     int status = BLOSC2_OK;
-    if (builder->way == BUILD_STREAMS && from->way == BUILD_STREAMS) {
-        status = take_streams(builder, from, workspace);
+    if (builder->way == BUILD_STREAMS && from->way == BUILD_STREAMS &&
+        has_room(builder, from->used - streams_begin(from))) {
+        status = take_streams(builder, from);
     } else if (stop > first) {
         if (builder->way == BUILD_STREAMS) status = switch_to_copy(builder, workspace);
         if (status == BLOSC2_OK && from->way == BUILD_STREAMS) status = switch_to_copy(from, workspace);

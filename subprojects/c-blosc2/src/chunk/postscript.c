@@ -1,5 +1,6 @@
 #include "chunk/postscript.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -39,45 +40,65 @@ int32_t b2_postscript_bytes(const blosc2_view *view)
 
 /* ------------------------------------------------------------------ what each CRC is of */
 
+/* Bytes [start, stop) of a chunk. */
+typedef struct extent {
+    int64_t start, stop;
+} extent;
+
 static uint32_t crc_of(const blosc2_view *view, int64_t start, int64_t stop)
 {
     return b2_crc32c(0, view->bytes + start, (size_t)(stop - start));
 }
 
-/* What lies between header and streams: bstarts, and the dictionary with its size. Of nothing it is 0. */
+/* What lies between header and streams: bstarts, and the dictionary with its size; or nothing. */
+static extent find_tables(const blosc2_view *view)
+{
+    int64_t stop = view->dict_bytes ? view->dict_start + (int64_t)view->dict_bytes : view->streams_start;
+    return (extent){view->header_bytes, b2_view_is_regular(view) ? stop : view->header_bytes};
+}
+
 static uint32_t crc_of_tables(const blosc2_view *view)
 {
-    if (!b2_view_is_regular(view)) return 0;
-    int64_t end = view->dict_bytes ? view->dict_start + (int64_t)view->dict_bytes : view->streams_start;
-    return crc_of(view, view->header_bytes, end);
+    extent tables = find_tables(view);
+    return crc_of(view, tables.start, tables.stop);
 }
 
 /* A VL-block goes on to the start of the next one (chunk-format.md 8). */
-static int find_vl_block(const blosc2_view *view, int32_t block, int32_t *start, int32_t *stop)
+static int find_vl_block(const blosc2_view *view, int32_t block, extent *out)
 {
-    int status = b2_view_block_start(view, block, start);
-    *stop = view->cbytes;
+    int32_t start = 0, stop = view->cbytes;
+    int status = b2_view_block_start(view, block, &start);
     if (status == BLOSC2_OK && block + 1 < view->block_count)
-        status = b2_view_block_start(view, block + 1, stop);
-    if (status == BLOSC2_OK && *stop < *start)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "VL-block %d: bytes %d..%d", block, *start, *stop);
+        status = b2_view_block_start(view, block + 1, &stop);
+    *out = (extent){start, stop};
     return status;
 }
 
-/* The stored bytes of a block: [start, stop) of the chunk. */
-static int find_block(const blosc2_view *view, int32_t block, int32_t *start, int32_t *stop)
+static int find_regular_block(const blosc2_view *view, int32_t block, extent *out)
 {
+    int32_t start = 0, stop = 0;
+    int status = b2_view_block_start(view, block, &start);
+    if (status == BLOSC2_OK) status = b2_view_block_end(view, block, view->cbytes, &stop);
+    if (status == BLOSC2_OK && stop == 0)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams go on beyond the chunk", block);
+    *out = (extent){start, stop};
+    return status;
+}
+
+/* The stored bytes of a block, all of them inside of the chunk. */
+static int find_block(const blosc2_view *view, int32_t block, extent *out)
+{
+    int status = BLOSC2_OK;
     if (view->special || view->memcpyed) {
         bool is_whole = b2_postscript_count(view) == 1;
-        *start = view->header_bytes + (is_whole ? 0 : block * view->block_bytes);
-        *stop = is_whole ? view->cbytes : *start + blosc2_view_block_nbytes(view, block);
-        return BLOSC2_OK;
+        int64_t start = view->header_bytes + (is_whole ? 0 : (int64_t)block * view->block_bytes);
+        *out = (extent){start, is_whole ? view->cbytes : start + blosc2_view_block_nbytes(view, block)};
+    } else {
+        status = view->vl_blocks ? find_vl_block(view, block, out) : find_regular_block(view, block, out);
     }
-    if (view->vl_blocks) return find_vl_block(view, block, start, stop);
-    int status = b2_view_block_start(view, block, start);
-    if (status == BLOSC2_OK) status = b2_view_block_end(view, block, view->cbytes, stop);
-    if (status == BLOSC2_OK && *stop == 0)
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: its streams go on beyond the chunk", block);
+    if (status == BLOSC2_OK && (out->stop < out->start || out->stop > view->cbytes))
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "block %d: bytes %lld..%lld (expected 0..%d)", block,
+                             (long long)out->start, (long long)out->stop, view->cbytes);
     return status;
 }
 
@@ -91,13 +112,25 @@ int b2_postscript_build(const blosc2_view *view, uint8_t *out)
     b2_store_le32(out + TABLES_CRC, crc_of_tables(view));
     uint8_t *end = out + BLOCK_CRCS;
     for (int32_t i = 0; i < count; i++, end += 4) {
-        int32_t start, stop;
-        int status = find_block(view, i, &start, &stop);
+        extent stored;
+        int status = find_block(view, i, &stored);
         if (status < 0) return status;
-        b2_store_le32(end, crc_of(view, start, stop));
+        b2_store_le32(end, crc_of(view, stored.start, stored.stop));
     }
     b2_store_le32(end, b2_crc32c(0, out, (size_t)(end - out)));
     return BLOSC2_OK;
+}
+
+int b2_postscript_sum(const blosc2_view *view, const uint8_t *postscript, int32_t which, b2_summed *out)
+{
+    static const int fields[] = {HEADER_CRC, TABLES_CRC};
+    extent of = {0, view->header_bytes};
+    int status = BLOSC2_OK;
+    if (which == B2_SUM_OF_TABLES) of = find_tables(view);
+    if (which >= 0) status = find_block(view, which, &of);
+    const uint8_t *crc = postscript + (which < 0 ? fields[which - B2_SUM_OF_HEADER] : BLOCK_CRCS + 4 * which);
+    *out = (b2_summed){of.start, of.stop, b2_load_le32(crc)};
+    return status;
 }
 
 /* ------------------------------------------------------------------ verifying */
@@ -149,6 +182,19 @@ int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript)
     return status == BLOSC2_OK && view->dict_bytes ? b2_postscript_check_tables(view, postscript) : status;
 }
 
+int b2_postscript_check_tag(const blosc2_view *view, const uint8_t *postscript, int64_t bytes, uint32_t crc)
+{
+    int32_t size = b2_postscript_bytes(view);
+    bool fits = view->cbytes + (int64_t)size == bytes && b2_postscript_is_intact(postscript, (size_t)size) &&
+                b2_load_le32(postscript + size - 4) == crc;
+    if (fits) return BLOSC2_OK;
+    return blosc2_fail(
+        BLOSC2_E_CORRUPT,
+        "not the chunk that was written last, or its checksums are damaged (%d bytes, expected "
+        "%lld)",
+        view->cbytes + size, (long long)bytes);
+}
+
 int b2_postscript_check_tables(const blosc2_view *view, const uint8_t *postscript)
 {
     return check_crc(view->dict_bytes ? "block starts and dictionary" : "block starts",
@@ -157,18 +203,19 @@ int b2_postscript_check_tables(const blosc2_view *view, const uint8_t *postscrip
 
 int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block)
 {
-    int32_t start, stop, count = b2_postscript_count(view);
+    int32_t count = b2_postscript_count(view);
+    extent bytes;
     if (count == 0) return BLOSC2_OK;
     if (count == 1) block = 0;
     if (block < 0 || block >= count)
         return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", block, count - 1);
-    int status = find_block(view, block, &start, &stop);
+    int status = find_block(view, block, &bytes);
     if (status < 0) return status;
     uint32_t stored = b2_load_le32(postscript + BLOCK_CRCS + 4 * (size_t)block);
-    uint32_t found = crc_of(view, start, stop);
+    uint32_t found = crc_of(view, bytes.start, bytes.stop);
     if (stored == found) return BLOSC2_OK;
-    return blosc2_fail(BLOSC2_E_CORRUPT, "block %d: checksum 0x%08x of %d bytes (stored: 0x%08x)", block,
-                       found, stop - start, stored);
+    return blosc2_fail(BLOSC2_E_CORRUPT, "block %d: checksum 0x%08x of %lld bytes (stored: 0x%08x)", block,
+                       found, (long long)(bytes.stop - bytes.start), stored);
 }
 
 int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript)

@@ -51,11 +51,33 @@ int b2_postscript_check_raw_header(const uint8_t *header, int32_t header_bytes, 
  * it, here and below. */
 int b2_postscript_check_head(const blosc2_view *view, const uint8_t *postscript);
 
+/**
+ * Verify that a chunk and its postscript are those of which an index has told.
+ * @param bytes  Of both.
+ * @param crc    The last four bytes of the postscript, as a number.
+ */
+int b2_postscript_check_tag(const blosc2_view *view, const uint8_t *postscript, int64_t bytes, uint32_t crc);
+
 /** Verify bstarts and dictionary. Single blocks need it for the dictionary alone. */
 int b2_postscript_check_tables(const blosc2_view *view, const uint8_t *postscript);
 
 /** Verify the stored bytes of one block: 0 <= block < view->block_count. */
 int b2_postscript_check_block(const blosc2_view *view, const uint8_t *postscript, int32_t block);
+
+/** Bytes [start, stop) of a chunk, and what their CRC should be. */
+typedef struct b2_summed {
+    int64_t start, stop;
+    uint32_t crc;
+} b2_summed;
+
+enum { B2_SUM_OF_HEADER = -2, B2_SUM_OF_TABLES = -1 };
+
+/**
+ * What one of the CRCs is of.
+ * @param which  One of the two above, or 0 <= which < b2_postscript_count().
+ * @return BLOSC2_OK, or BLOSC2_E_CORRUPT: the streams of that block do not end inside of the chunk.
+ */
+int b2_postscript_sum(const blosc2_view *view, const uint8_t *postscript, int32_t which, b2_summed *out);
 
 /** Verify all of the chunk: its head, every block, its tables. */
 int b2_postscript_check(const blosc2_view *view, const uint8_t *postscript);

@@ -94,9 +94,11 @@ int b2_stream_find_prefix(const blosc2_view *view, int64_t *position, uint8_t *o
     bool is_coded = csize > 0 && csize < bytes && csize <= view->cbytes - *position - 4;
     if (want < bytes && is_coded && csize >= bytes / TIGHT_RATIO) {
         const uint8_t *in = view->bytes + *position + 4;
-        *position += 4 + (int64_t)csize;
-        *content = out;
-        return b2_codec_decompress_prefix(codecs, view->codec_format, in, csize, out, want);
+        if (b2_codec_has_prefix(view->codec_format, in, csize, want)) {
+            *position += 4 + (int64_t)csize;
+            *content = out;
+            return b2_codec_decompress_prefix(codecs, view->codec_format, in, csize, out, want);
+        }
     }
     int status = b2_stream_find(view, position, want < bytes ? scratch : out, bytes, content, codecs);
     if (status < 0 || *content != scratch || want == bytes) return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "chunk/header.h"
 
 static _Atomic uint64_t next_serial = 1;
@@ -97,8 +98,8 @@ int blosc2_view_init(blosc2_view *view, const void *bytes, size_t available, int
 
 int32_t blosc2_view_block_nbytes(const blosc2_view *view, int32_t block)
 {
-    int32_t start = block * view->block_bytes;
-    return view->nbytes - start < view->block_bytes ? view->nbytes - start : view->block_bytes;
+    int64_t left = view->nbytes - (int64_t)block * view->block_bytes;
+    return (int32_t)b2_min_i64(left, view->block_bytes);
 }
 
 int b2_view_block_start(const blosc2_view *view, int32_t block, int32_t *start)
@@ -120,6 +121,13 @@ int b2_view_stream_count(const blosc2_view *view, int32_t block, int32_t *count)
     return BLOSC2_OK;
 }
 
+/* What follows the size of a stream: nothing of zeros, a token of a run, else as many bytes as it says. Any
+ * number may stand there: docs/design/bytes.md. */
+static int64_t bytes_behind_size(int32_t size)
+{
+    return size < 0 ? 1 : size;
+}
+
 int b2_view_block_end(const blosc2_view *view, int32_t block, int32_t limit, int32_t *end)
 {
     int32_t start = 0, streams = 0;
@@ -130,8 +138,7 @@ int b2_view_block_end(const blosc2_view *view, int32_t block, int32_t limit, int
     *end = 0;
     for (int32_t i = 0; i < streams; i++) {
         if (position + 4 > limit) return BLOSC2_OK;
-        int32_t csize = b2_load_le_i32(view->bytes + position);
-        position += 4 + (csize > 0 ? csize : csize < 0 ? 1 : 0); /* a negative size has one token byte */
+        position += 4 + bytes_behind_size(b2_load_le_i32(view->bytes + position));
         if (position > limit) return BLOSC2_OK;
     }
     *end = (int32_t)position;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 #include "blosc2.h"
 
 /* A "wild" copy may write this many bytes past what was asked for, at most; there must be room. */
@@ -33,7 +34,7 @@ static inline void store8(uint8_t *p, uint64_t v)
 
 /** Repeat the last `distance` < 8 bytes. The period is spread over a word, so that no store waits for
  * another. */
-static inline void repeat_wild(uint8_t *op, size_t distance, const uint8_t *end)
+B2_WRAPS static inline void repeat_wild(uint8_t *op, size_t distance, const uint8_t *end)
 {
     static const uint64_t SPREAD[] = {0,
                                       0x0101010101010101,

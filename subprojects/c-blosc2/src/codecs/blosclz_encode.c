@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 #include "blosc2.h"
 #include "codecs/table.h"
 
@@ -22,7 +23,7 @@ enum {
     WILD = 32,        /* literals are copied in pieces of this size, where there is room */
 };
 
-static inline uint32_t hash6(uint64_t bytes, int log)
+B2_WRAPS static inline uint32_t hash6(uint64_t bytes, int log)
 {
     return (uint32_t)((bytes << 16) * UINT64_C(0x9E3779B97F4A7C15) >> (64 - log));
 }
@@ -88,7 +89,7 @@ static inline uint8_t *put_literals(uint8_t *op, const uint8_t *from, size_t cou
 }
 
 /** The same, reading and writing up to WILD bytes too many. */
-static inline uint8_t *put_literals_wild(uint8_t *op, const uint8_t *from, size_t count)
+B2_WRAPS static inline uint8_t *put_literals_wild(uint8_t *op, const uint8_t *from, size_t count)
 {
     for (; count > B2_BLOSCLZ_RUN_MAX; count -= B2_BLOSCLZ_RUN_MAX) {
         *op++ = B2_BLOSCLZ_RUN_MAX - 1;
@@ -102,7 +103,7 @@ static inline uint8_t *put_literals_wild(uint8_t *op, const uint8_t *from, size_
 }
 
 /** Near or far, short or long: every form is written, `op` moves on by the bytes that count. */
-static inline uint8_t *put_match(uint8_t *op, size_t distance, size_t length)
+B2_WRAPS static inline uint8_t *put_match(uint8_t *op, size_t distance, size_t length)
 {
     bool far = distance > B2_BLOSCLZ_NEAR_MAX;
     size_t low = far ? 0x1fff : distance - 1;
@@ -116,6 +117,12 @@ static inline uint8_t *put_match(uint8_t *op, size_t distance, size_t length)
     *op++ = (uint8_t)low;
     b2_store_be16(op, (uint16_t)(distance - B2_BLOSCLZ_NEAR_MAX - 1));
     return far ? op + 2 : op;
+}
+
+/** True if the first bytes of two little-endian words agree, as many as a match needs; `x` is their XOR. */
+B2_WRAPS static inline bool is_match(uint64_t x, size_t distance)
+{
+    return x << (distance > B2_BLOSCLZ_NEAR_MAX ? 64 - 8 * FAR_MIN : 64 - 8 * NEAR_MIN) == 0;
 }
 
 /** Bytes that a run of literals and a match can take, with what is written too many. */
@@ -139,7 +146,7 @@ static int32_t encode(uint16_t *table, int log, const uint8_t *in, int32_t in_by
         uint64_t here = b2_load_le64(ip);
         size_t distance = look_up(&table[hash6(here, log)], (size_t)(ip - in));
         uint64_t x = b2_load_le64(ip - distance) ^ here;
-        if (x << (distance > B2_BLOSCLZ_NEAR_MAX ? 64 - 8 * FAR_MIN : 64 - 8 * NEAR_MIN) != 0) {
+        if (!is_match(x, distance)) {
             ip += misses++ / PATIENCE;
             continue;
         }

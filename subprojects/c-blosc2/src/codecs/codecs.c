@@ -108,6 +108,11 @@ bool b2_format_has_prefix(int format)
     return codec >= 0 && TABLE[codec]->decompress_prefix;
 }
 
+bool b2_codec_has_prefix(int format, const uint8_t *in, int32_t in_bytes, int32_t want)
+{
+    return b2_format_has_prefix(format) && TABLE[decoder_of(format)]->has_prefix(in, in_bytes, want);
+}
+
 int b2_codec_decompress_prefix(b2_codec_states *states, int format, const uint8_t *in, int32_t in_bytes,
                                uint8_t *out, int32_t want)
 {

@@ -57,9 +57,12 @@ int b2_codec_decompress(b2_codec_states *states, int format, const uint8_t *in, 
 /** True if b2_codec_decompress_prefix() is there for a format, and less work than decompressing all. */
 bool b2_format_has_prefix(int format);
 
+/** Whether it can be called for this stream. If not, the stream is to be decompressed whole. */
+bool b2_codec_has_prefix(int format, const uint8_t *in, int32_t in_bytes, int32_t want);
+
 /**
- * Decompress the first `want` bytes of a stream of `out_bytes` > want bytes; without a dictionary. What comes
- * after them in the stream is not looked at, and may be anything.
+ * Decompress the first `want` bytes of a stream of `out_bytes` > want bytes that has such a prefix; without a
+ * dictionary. What comes after them in the stream is not looked at, and may be anything.
  *
  * @param out  Receives `want` bytes. Any input is safe.
  * @return As b2_codec_decompress().

@@ -26,6 +26,9 @@ typedef int b2_compress_fn(void *state, const b2_dict *dict, int clevel, const u
 typedef int b2_decompress_fn(void *state, const b2_dict *dict, const uint8_t *in, int32_t in_bytes,
                              uint8_t *out, int32_t out_bytes);
 
+/** Whether decompress_prefix() gives what decompress() gives. */
+typedef bool b2_has_prefix_fn(const uint8_t *in, int32_t in_bytes, int32_t want);
+
 typedef struct b2_codec {
     const char *name;
     b2_format format;
@@ -35,7 +38,8 @@ typedef struct b2_codec {
     const char *(*version)(void);
     b2_compress_fn *compress;
     b2_decompress_fn *decompress;
-    b2_decompress_fn *decompress_prefix; /* NULL: none */
+    b2_has_prefix_fn *has_prefix;        /* NULL: none has one */
+    b2_decompress_fn *decompress_prefix; /* of a stream that has one */
 } b2_codec;
 
 extern const b2_codec b2_codec_blosclz, b2_codec_lz4, b2_codec_lz4hc, b2_codec_zlib, b2_codec_zstd;

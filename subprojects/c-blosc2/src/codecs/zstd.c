@@ -6,6 +6,8 @@
 #include "blosc2.h"
 #include "codecs/table.h"
 
+static const unsigned long long CONTENT_SIZE_UNKNOWN = ZSTD_CONTENTSIZE_UNKNOWN; /* which wraps */
+
 enum {
     DICT_LEVEL = 1, /* of everything that has a dictionary */
     SHORT_STREAM_BYTES = 1 << 14,
@@ -110,7 +112,7 @@ static int decompress_stream(void *opaque, const b2_dict *dict, const uint8_t *i
                            (int)in_bytes);
     }
     unsigned long long declared = ZSTD_getFrameContentSize(in, (size_t)in_bytes);
-    if (declared != ZSTD_CONTENTSIZE_UNKNOWN && declared != (unsigned long long)out_bytes) {
+    if (declared != CONTENT_SIZE_UNKNOWN && declared != (unsigned long long)out_bytes) {
         return blosc2_fail(BLOSC2_E_CORRUPT, "zstd: frame of another content size (expected %d)",
                            (int)out_bytes);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 #include "filters/kernels.h"
 
 size_t b2_delta_unit(int32_t item_bytes)
@@ -17,7 +18,7 @@ static void copy_trailing(const uint8_t *in, uint8_t *out, size_t whole, size_t 
 }
 
 /** Running XOR of words of `unit` bytes, eight bytes at a time. */
-static void accumulate(const uint8_t *in, uint8_t *out, size_t whole, size_t unit)
+B2_WRAPS static void accumulate(const uint8_t *in, uint8_t *out, size_t whole, size_t unit)
 {
     uint64_t spread =
         UINT64_MAX / (unit == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * unit)) - 1); /* 1 in each word */

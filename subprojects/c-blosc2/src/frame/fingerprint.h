@@ -15,6 +15,7 @@ enum {
 
     /* flags */
     B2_FINGERPRINT_SEALED = 0x01,       /* each stored chunk has its postscript */
+    B2_FINGERPRINT_TAGGED = 0x04,       /* the tags of all chunks lie right before the index (frame/tags.h) */
     B2_FINGERPRINT_SOFT_UNKNOWN = 0x02, /* the soft parts of the header are another writer's, unverified */
     B2_FINGERPRINT_DEAD_SHIFT = 8,      /* above: dead bytes of the section, in units of 4 KiB */
 };
@@ -45,6 +46,12 @@ typedef enum b2_fingerprint_verdict {
  * @return BLOSC2_OK, or BLOSC2_E_CORRUPT: header, index or trailer are not what was written.
  */
 int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *verdict, uint32_t *flags);
+
+/** Its CRC of chunk index and trailer, which binds other parts of the file to them. */
+uint32_t b2_fingerprint_tail_crc(const uint8_t *bytes);
+
+/** Whether chunk index and trailer are what the fingerprint at their end says. */
+bool b2_fingerprint_fits_tail(const uint8_t *tail, int64_t tail_bytes);
 
 /** True if there is one, right or not. @param flags Set then. */
 bool b2_fingerprint_read(const uint8_t *bytes, uint32_t *flags);

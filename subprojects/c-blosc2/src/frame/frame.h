@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "blosc2.h"
 #include "frame/metalayers.h"
 
@@ -57,6 +58,13 @@ int b2_frame_header_parse(const uint8_t *bytes, int64_t available, b2_frame_type
  * @return BLOSC2_OK, BLOSC2_E_CORRUPT, BLOSC2_E_MEMORY.
  */
 int b2_frame_header_layers(const uint8_t *bytes, const b2_frame_header *header, b2_layers *out);
+
+/** How long a header says that it is: the one field that is the same in all headers of a file. Not checked.
+ */
+static inline int32_t b2_frame_stated_header_bytes(const uint8_t *header)
+{
+    return b2_load_be_i32(header + 11);
+}
 
 /** Smallest header for these layers. The format has room for INT32_MAX: the caller checks. */
 int64_t b2_frame_header_size(const b2_layers *layers);

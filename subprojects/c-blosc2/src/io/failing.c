@@ -136,11 +136,30 @@ static int failing_identity(void *context, const char *path, b2_identity *out)
     return status < 0 ? status : f->inner->identity(f->inner->context, path, out);
 }
 
+static int failing_identify(void *context, b2_file *file, b2_identity *out)
+{
+    failing *f = context;
+    int status = count(f, NULL);
+    return status < 0 ? status : f->inner->identify(f->inner->context, file, out);
+}
+
 static int failing_sync_directory(void *context, const char *path)
 {
     failing *f = context;
     int status = count(f, path);
     return status < 0 ? status : f->inner->sync_directory(f->inner->context, path);
+}
+
+static int failing_resolve(void *context, const char *path, char **out)
+{
+    failing *f = context;
+    return f->inner->resolve(f->inner->context, path, out); /* for want of memory alone */
+}
+
+static void failing_take_attributes(void *context, b2_file *file, const char *like, b2_attributes what)
+{
+    failing *f = context;
+    f->inner->take_attributes(f->inner->context, file, like, what); /* cannot fail */
 }
 
 static int failing_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
@@ -157,17 +176,23 @@ static int failing_lock(void *context, const char *path, b2_file **out)
     return status < 0 ? status : f->inner->lock(f->inner->context, path, out);
 }
 
-static int failing_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+static int failing_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
     failing *f = context;
     int status = count(f, path);
-    return status < 0 ? status : f->inner->hold(f->inner->context, path, generation, out);
+    return status < 0 ? status : f->inner->hold(f->inner->context, path, of, out);
 }
 
-static b2_held failing_held(void *context, b2_file *own, uint64_t generation)
+static void failing_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
     failing *f = context;
-    return f->inner->held(f->inner->context, own, generation);
+    f->inner->narrow(f->inner->context, own, numbers);
+}
+
+static b2_held failing_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
+{
+    failing *f = context;
+    return f->inner->held(f->inner->context, own, numbers, found);
 }
 
 static void failing_unlock(void *context, b2_file *file)
@@ -201,10 +226,14 @@ int b2_io_failing_create(const b2_io *inner, int64_t fail_after, b2_io **out)
         .remove_directory = failing_remove_directory,
         .kind = failing_kind,
         .identity = failing_identity,
+        .identify = failing_identify,
         .sync_directory = failing_sync_directory,
         .list = failing_list,
+        .resolve = inner->resolve ? failing_resolve : NULL,
+        .take_attributes = inner->take_attributes ? failing_take_attributes : NULL,
         .lock = failing_lock,
         .hold = failing_hold,
+        .narrow = failing_narrow,
         .held = failing_held,
         .unlock = failing_unlock,
     };

@@ -29,6 +29,7 @@ typedef enum b2_path_kind { B2_PATH_NONE, B2_PATH_FILE, B2_PATH_DIRECTORY, B2_PA
 typedef struct b2_identity {
     uint64_t device, number;             /* of the file system, and of the file in it */
     int64_t bytes, seconds, nanoseconds; /* size, and time of the last write */
+    uint64_t links;                      /* names that it has; not compared; 0: not known */
 } b2_identity;
 
 static inline bool b2_identity_same(const b2_identity *a, const b2_identity *b)
@@ -37,8 +38,23 @@ static inline bool b2_identity_same(const b2_identity *a, const b2_identity *b)
            a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
 }
 
+/** What a file takes over from another one: b2_io.take_attributes. */
+typedef enum b2_attributes {
+    B2_ATTRIBUTES_ALL,    /* mode, owner, extended attributes: of a file that takes the other's place */
+    B2_ATTRIBUTES_ACCESS, /* mode and owner: of one beside it */
+    B2_ATTRIBUTES_LOCK,   /* who may read and write the other file, or directory, may do so here */
+} b2_attributes;
+
 /** Whether others hold snapshots: b2_io.held. */
 typedef enum b2_held { B2_HELD_NONE, B2_HELD_SOME, B2_HELD_UNKNOWN } b2_held;
+
+/** Numbers that stand for states of a file or directory: [first, first + count). */
+typedef struct b2_numbers {
+    uint64_t first, count;
+} b2_numbers;
+
+/** Numbers are below this. */
+#define B2_NUMBERS ((uint64_t)1 << 61)
 
 /** @param name  Of an entry of a directory, without its path. */
 typedef void b2_list_fn(void *context, const char *name);
@@ -63,9 +79,19 @@ struct b2_io {
     /* Follows links; a missing path is B2_PATH_NONE. */
     int (*kind)(void *context, const char *path, b2_path_kind *kind);
     int (*identity)(void *context, const char *path, b2_identity *out); /* BLOSC2_E_NOT_FOUND if missing */
-    int (*sync_directory)(void *context, const char *path);             /* makes renames inside of it last */
+    /* Of a file that `open` has opened, whatever has its name by now. */
+    int (*identify)(void *context, b2_file *file, b2_identity *out);
+    int (*sync_directory)(void *context, const char *path); /* makes renames inside of it last */
     /* Call `visit` for each entry of a directory but "." and "..", in any order; it may remove the entry. */
     int (*list)(void *context, const char *path, b2_list_fn *visit, void *visit_context);
+
+    /* Where a path leads: absolute, without links. One that leads nowhere as far as it is there; a link that
+       leads nowhere stays itself. NULL: there are no links. `out` is released by b2_free(). BLOSC2_E_MEMORY.
+     */
+    int (*resolve)(void *context, const char *path, char **out);
+    /* Make an open file one like the file or directory at `like`, as far as the system lets us: what cannot
+       be is left. NULL: there are no attributes. */
+    void (*take_attributes)(void *context, b2_file *file, const char *like, b2_attributes what);
 
     /* Locks: docs/format/frame-format.md 9, docs/design/processes.md. */
 
@@ -73,18 +99,19 @@ struct b2_io {
        process too. BLOSC2_E_LOCKED if one of them has it. The file can be read and written, but for byte 0.
      */
     int (*lock)(void *context, const char *path, b2_file **out);
-    /* Tell others that somebody reads generation `generation` of the file or directory at `path`, until
-       `unlock`. Set to NULL where there is no way to. Needs no right to write, and hinders nobody. */
-    int (*hold)(void *context, const char *path, uint64_t generation, b2_file **out);
-    /* Whether others hold generations of the same file that are not `generation`. */
-    b2_held (*held)(void *context, b2_file *own, uint64_t generation);
+    /* Tell others that somebody reads the file or directory at `path`, any state of it, until `unlock`, and
+       say in `of` which one it is. `out` is set to NULL where there is no way to. Needs no right to write,
+       and hinders nobody. */
+    int (*hold)(void *context, const char *path, b2_identity *of, b2_file **out);
+    /* From now on only states with these numbers; what `hold` has told before is not interrupted. */
+    void (*narrow)(void *context, b2_file *own, b2_numbers numbers);
+    /* Whether others hold some of `numbers`. @param found  All that one of them holds; set if some is held.
+       Systems that cannot tell set `numbers`. */
+    b2_held (*held)(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found);
     /* End `lock` or `hold`, and close. NULL is fine. A forked child that does it ends neither for its
        parent, who ends `lock` for both. */
     void (*unlock)(void *context, b2_file *file);
 };
-
-/** Most generations that `hold` tells from each other: it takes them modulo this. */
-#define B2_GENERATIONS ((uint64_t)1 << 61)
 
 /** Wait. Signals may end it early. */
 void b2_io_sleep(int milliseconds);
@@ -100,7 +127,19 @@ void b2_io_host(char out[B2_HOST_BYTES]);
 /** False if there is no process of that number on this machine; true if in doubt. */
 bool b2_io_process_lives(int64_t process);
 
-/** "PATH.tmp-<pid>-<random>", to be released by b2_free(); NULL when memory is short. */
+/** Number of this process. */
+int64_t b2_io_own_process(void);
+
+/** Name of the space in which numbers of processes are given, within this machine; "" if there is but one. */
+void b2_io_process_space(char out[B2_HOST_BYTES]);
+
+/** Some number that is another one a moment later. */
+uint64_t b2_io_ticks(void);
+
+/** True for what separates the parts of a path here. */
+bool b2_io_is_separator(char c);
+
+/** "PATH.tmp-<pid>-<16 digits>" (io/temporary.c), to be released by b2_free(); NULL when memory is short. */
 char *b2_io_temporary_name(const char *path);
 
 /** The three one after another, to be released by b2_free(); NULL and a message when memory is short. */

@@ -75,6 +75,11 @@ static int mapped_size(void *context, b2_file *file, int64_t *bytes)
     return BLOSC2_OK;
 }
 
+static int mapped_identify(void *context, b2_file *file, b2_identity *out)
+{
+    return b2_io_system()->identify(context, ((mapped_file *)file)->inner, out);
+}
+
 /* The system's own functions refuse, as the file is open for reading. */
 
 static int mapped_write(void *context, b2_file *file, const void *bytes, size_t count, int64_t position)
@@ -100,6 +105,7 @@ void b2_io_mapped(b2_io *out)
     out->read = mapped_read;
     out->write = mapped_write;
     out->size = mapped_size;
+    out->identify = mapped_identify;
     out->truncate = mapped_truncate;
     out->sync = mapped_sync;
     out->map = mapped_map;

@@ -135,6 +135,12 @@ static int memory_identity(void *context, const char *path, b2_identity *out)
     return BLOSC2_OK;
 }
 
+static int memory_identify(void *context, b2_file *file, b2_identity *out)
+{
+    (void)file;
+    return memory_identity(context, NULL, out);
+}
+
 static int memory_kind(void *context, const char *path, b2_path_kind *kind)
 {
     (void)context;
@@ -159,17 +165,25 @@ static int memory_lock(void *context, const char *path, b2_file **out)
     return BLOSC2_OK;
 }
 
-static int memory_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+static int memory_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
-    (void)generation;
+    (void)of;
     return memory_lock(context, path, out);
 }
 
-static b2_held memory_held(void *context, b2_file *own, uint64_t generation)
+static void memory_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
     (void)context;
     (void)own;
-    (void)generation;
+    (void)numbers;
+}
+
+static b2_held memory_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
+{
+    (void)context;
+    (void)own;
+    (void)numbers;
+    (void)found;
     return B2_HELD_NONE;
 }
 
@@ -196,10 +210,12 @@ int b2_io_memory_create(b2_io **out)
         .remove_directory = memory_refuse,
         .kind = memory_kind,
         .identity = memory_identity,
+        .identify = memory_identify,
         .sync_directory = memory_ignore,
         .list = memory_list,
         .lock = memory_lock,
         .hold = memory_hold,
+        .narrow = memory_narrow,
         .held = memory_held,
         .unlock = memory_close,
     };

@@ -17,7 +17,7 @@ char *b2_io_join(const char *path, const char *separator, const char *name)
     return joined;
 }
 
-static bool is_separator(char c)
+bool b2_io_is_separator(char c)
 {
 #ifdef _WIN32
     return c == '/' || c == '\\';
@@ -29,7 +29,7 @@ static bool is_separator(char c)
 int b2_io_sync_parent(const b2_io *io, const char *path)
 {
     size_t bytes = strlen(path);
-    while (bytes > 0 && !is_separator(path[bytes - 1])) bytes--;
+    while (bytes > 0 && !b2_io_is_separator(path[bytes - 1])) bytes--;
     char *directory = b2_malloc(bytes + 2);
     if (!directory) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a path");
     memcpy(directory, bytes ? path : ".", bytes ? bytes : 1);

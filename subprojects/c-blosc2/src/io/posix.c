@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -334,22 +335,43 @@ static int system_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
+static b2_identity identity_of(const struct stat *info)
+{
+#ifdef __APPLE__
+    const struct timespec *written = &info->st_mtimespec;
+#else
+    const struct timespec *written = &info->st_mtim;
+#endif
+    return (b2_identity){.device = (uint64_t)info->st_dev,
+                         .number = (uint64_t)info->st_ino,
+                         .bytes = (int64_t)info->st_size,
+                         .seconds = (int64_t)written->tv_sec,
+                         .nanoseconds = (int64_t)written->tv_nsec,
+                         .links = (uint64_t)info->st_nlink};
+}
+
 static int system_identity(void *context, const char *path, b2_identity *out)
 {
     (void)context;
     struct stat info;
     if (stat(path, &info) < 0) return fail(errno, path, "stat");
-#ifdef __APPLE__
-    const struct timespec *written = &info.st_mtimespec;
-#else
-    const struct timespec *written = &info.st_mtim;
-#endif
-    *out = (b2_identity){.device = (uint64_t)info.st_dev,
-                         .number = (uint64_t)info.st_ino,
-                         .bytes = (int64_t)info.st_size,
-                         .seconds = (int64_t)written->tv_sec,
-                         .nanoseconds = (int64_t)written->tv_nsec};
+    *out = identity_of(&info);
     return BLOSC2_OK;
+}
+
+int b2_posix_identify(int descriptor, const char *path, b2_identity *out)
+{
+    struct stat info;
+    if (fstat(descriptor, &info) < 0) return fail(errno, path, "stat");
+    *out = identity_of(&info);
+    return BLOSC2_OK;
+}
+
+static int system_identify(void *context, b2_file *file, b2_identity *out)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    return b2_posix_identify(f->descriptor, f->path, out);
 }
 
 static int system_sync_directory(void *context, const char *path)
@@ -378,6 +400,41 @@ static int system_list(void *context, const char *path, b2_list_fn *visit, void 
     return status;
 }
 
+static char *copy_path(const char *path)
+{
+    return b2_io_join(path, "", "");
+}
+
+/* The directory that a path is in, resolved, and its last part. */
+static char *resolve_parent(const char *path)
+{
+    size_t end = strlen(path), at;
+    while (end > 1 && path[end - 1] == '/') end--;
+    for (at = end; at > 0 && path[at - 1] != '/';) at--;
+    char *directory = copy_path(at ? path : ".");
+    if (!directory) return NULL;
+    if (at) directory[at] = '\0';
+    char *found = realpath(directory, NULL);
+    char *joined = found ? b2_io_join(found, found[1] ? "/" : "", path + at) : copy_path(path);
+    free(found);
+    b2_free(directory);
+    return joined;
+}
+
+/* What cannot be resolved for another reason cannot be opened either, and says why then. */
+static int system_resolve(void *context, const char *path, char **out)
+{
+    (void)context;
+    struct stat info;
+    char *found = realpath(path, NULL);
+    if (found)
+        *out = copy_path(found);
+    else
+        *out = errno == ENOENT && lstat(path, &info) < 0 ? resolve_parent(path) : copy_path(path);
+    free(found);
+    return *out ? BLOSC2_OK : BLOSC2_E_MEMORY;
+}
+
 const b2_io *b2_io_system(void)
 {
     static const b2_io table = {
@@ -396,24 +453,16 @@ const b2_io *b2_io_system(void)
         .remove_directory = system_remove_directory,
         .kind = system_kind,
         .identity = system_identity,
+        .identify = system_identify,
         .sync_directory = system_sync_directory,
         .list = system_list,
+        .resolve = system_resolve,
+        .take_attributes = b2_posix_take_attributes,
         .lock = b2_posix_lock,
         .hold = b2_posix_hold,
+        .narrow = b2_posix_narrow,
         .held = b2_posix_held,
         .unlock = b2_posix_unlock,
     };
     return &table;
-}
-
-char *b2_io_temporary_name(const char *path)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    size_t bytes = strlen(path) + 48;
-    char *name = b2_malloc(bytes);
-    if (name)
-        snprintf(name, bytes, "%s.tmp-%ld-%08lx", path, (long)getpid(),
-                 (unsigned long)(now.tv_nsec ^ now.tv_sec << 20) & 0xffffffff);
-    return name;
 }

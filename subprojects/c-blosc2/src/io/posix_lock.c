@@ -23,7 +23,7 @@
 #include "blosc2.h"
 #include "io/posix.h"
 
-#define FIRST_GENERATION ((int64_t)1 << 62) /* byte of generation 0 */
+#define FIRST_NUMBER ((int64_t)1 << 62) /* byte of number 0 */
 
 /* ------------------------------------------------------------------ lock file */
 
@@ -76,6 +76,12 @@ int b2_posix_lock(void *context, const char *path, b2_file **out)
     int descriptor = b2_posix_open(path, O_RDWR | O_CREAT | O_NOFOLLOW);
     if (descriptor < 0) return fail_to_lock(errno, path, "open the lock file");
     int status = b2_posix_check_regular(descriptor, path);
+    if (status < 0)
+        status =
+            blosc2_fail_io(BLOSC2_E_IO, EEXIST, path,
+                           "%s is not a lock file, though it has the name of one: it is not a regular file. "
+                           "Rename or remove it, or open the array with locking=False",
+                           path);
     if (status == BLOSC2_OK) status = try_to_lock(descriptor, path);
     if (status < 0) {
         close(descriptor);
@@ -99,63 +105,84 @@ void b2_posix_unlock(void *context, b2_file *file)
 
 #ifdef F_OFD_SETLK
 
-/** The bytes of `count` generations from `first` on. */
-static struct flock range_of(uint64_t first, uint64_t count, short type)
+static struct flock bytes_of(b2_numbers numbers, short type)
 {
     return (struct flock){.l_type = type,
                           .l_whence = SEEK_SET,
-                          .l_start = (off_t)(FIRST_GENERATION + (int64_t)first),
-                          .l_len = (off_t)count};
+                          .l_start = (off_t)(FIRST_NUMBER + (int64_t)numbers.first),
+                          .l_len = (off_t)numbers.count};
 }
 
-int b2_posix_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+int b2_posix_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
     (void)context;
     *out = NULL;
     int descriptor = b2_posix_open(path, O_RDONLY);
     if (descriptor < 0) return BLOSC2_OK;
-    struct flock range = range_of(generation % B2_GENERATIONS, 1, F_RDLCK);
-    if (fcntl(descriptor, F_OFD_SETLK, &range) == 0) return make_file(path, descriptor, out);
+    struct flock bytes = bytes_of((b2_numbers){0, B2_NUMBERS}, F_RDLCK);
+    if (fcntl(descriptor, F_OFD_SETLK, &bytes) == 0 && b2_posix_identify(descriptor, path, of) == BLOSC2_OK)
+        return make_file(path, descriptor, out);
     close(descriptor); /* some file systems have no such locks */
     return BLOSC2_OK;
 }
 
-/** Whether others hold some of `count` generations. What this open file holds does not count. */
-static b2_held held_range(int descriptor, uint64_t first, uint64_t count)
+/** What is not let go is held, which keeps more than it need. */
+static void let_go(int descriptor, b2_numbers numbers)
 {
-    if (count == 0) return B2_HELD_NONE; /* 0 bytes would be all that follow */
-    struct flock range = range_of(first, count, F_WRLCK);
-    if (fcntl(descriptor, F_OFD_GETLK, &range) < 0) return B2_HELD_UNKNOWN;
-    return range.l_type == F_UNLCK ? B2_HELD_NONE : B2_HELD_SOME;
+    struct flock bytes = bytes_of(numbers, F_UNLCK);
+    if (numbers.count) fcntl(descriptor, F_OFD_SETLK, &bytes); /* 0 bytes would be all that follow */
 }
 
-b2_held b2_posix_held(void *context, b2_file *own, uint64_t generation)
+void b2_posix_narrow(void *context, b2_file *own, b2_numbers numbers)
+{
+    (void)context;
+    const b2_posix_file *f = (const b2_posix_file *)own;
+    uint64_t stop = numbers.first + numbers.count;
+    if (!f || numbers.count == 0 || numbers.first > B2_NUMBERS || stop > B2_NUMBERS) return;
+    let_go(f->descriptor, (b2_numbers){0, numbers.first});
+    let_go(f->descriptor, (b2_numbers){stop, B2_NUMBERS - stop});
+}
+
+/** What this open file itself holds does not count. */
+b2_held b2_posix_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
 {
     (void)context;
     const b2_posix_file *f = (const b2_posix_file *)own;
     if (!f) return B2_HELD_UNKNOWN;
-    generation %= B2_GENERATIONS;
-    b2_held before = held_range(f->descriptor, 0, generation);
-    if (before != B2_HELD_NONE) return before;
-    return held_range(f->descriptor, generation + 1, B2_GENERATIONS - generation - 1);
+    if (numbers.count == 0) return B2_HELD_NONE;
+    struct flock bytes = bytes_of(numbers, F_WRLCK);
+    if (fcntl(f->descriptor, F_OFD_GETLK, &bytes) < 0) return B2_HELD_UNKNOWN;
+    if (bytes.l_type == F_UNLCK) return B2_HELD_NONE;
+    int64_t first = (int64_t)bytes.l_start - FIRST_NUMBER, count = (int64_t)bytes.l_len;
+    if (first < 0 || count <= 0) return B2_HELD_UNKNOWN; /* not ours */
+    *found = (b2_numbers){(uint64_t)first, (uint64_t)count};
+    return B2_HELD_SOME;
 }
 
 #else
 
-int b2_posix_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+int b2_posix_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
     (void)context;
     (void)path;
-    (void)generation;
+    (void)of;
     *out = NULL;
     return BLOSC2_OK;
 }
 
-b2_held b2_posix_held(void *context, b2_file *own, uint64_t generation)
+void b2_posix_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
     (void)context;
     (void)own;
-    (void)generation;
+    (void)numbers;
+}
+
+b2_held b2_posix_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
+{
+    (void)context;
+    (void)own;
+    (void)numbers;
+    (void)found;
     return B2_HELD_UNKNOWN;
 }
 
@@ -186,4 +213,22 @@ bool b2_io_process_lives(int64_t process)
 {
     if (process <= 0 || process > INT32_MAX) return true;
     return kill((pid_t)process, 0) == 0 || errno != ESRCH;
+}
+
+int64_t b2_io_own_process(void)
+{
+    return (int64_t)getpid();
+}
+
+void b2_io_process_space(char out[B2_HOST_BYTES])
+{
+    ssize_t bytes = readlink("/proc/self/ns/pid", out, B2_HOST_BYTES - 1); /* Linux */
+    out[bytes > 0 ? bytes : 0] = '\0';
+}
+
+uint64_t b2_io_ticks(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec << 20;
 }

@@ -301,14 +301,25 @@ static int recording_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
+static b2_identity identity_of(const recording *r, int64_t number)
+{
+    const b2_node *node = &r->tree.nodes[number];
+    return (b2_identity){
+        .device = 1, .number = (uint64_t)number + 1, .bytes = (int64_t)node->size, .seconds = node->changes};
+}
+
 static int recording_identity(void *context, const char *path, b2_identity *out)
 {
     const recording *r = context;
     int64_t number = b2_tree_find(&r->tree, path);
     if (number < 0) return missing(path);
-    const b2_node *node = &r->tree.nodes[number];
-    *out = (b2_identity){
-        .device = 1, .number = (uint64_t)number + 1, .bytes = (int64_t)node->size, .seconds = node->changes};
+    *out = identity_of(r, number);
+    return BLOSC2_OK;
+}
+
+static int recording_identify(void *context, b2_file *file, b2_identity *out)
+{
+    *out = identity_of(context, ((recorded_file *)file)->node);
     return BLOSC2_OK;
 }
 
@@ -357,22 +368,32 @@ static int recording_lock(void *context, const char *path, b2_file **out)
     return BLOSC2_OK;
 }
 
-static int recording_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+static int recording_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
+    recording *r = context;
+    int64_t node = b2_tree_find(&r->tree, path);
+    if (node < 0) return BLOSC2_OK;
     recorded_file *file = calloc(1, sizeof *file);
-    (void)context;
-    (void)path;
-    (void)generation;
     if (!file) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a file");
+    file->node = node;
+    *of = identity_of(r, node);
     *out = (b2_file *)file;
     return BLOSC2_OK;
 }
 
-static b2_held recording_held(void *context, b2_file *own, uint64_t generation)
+static void recording_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
     (void)context;
     (void)own;
-    (void)generation;
+    (void)numbers;
+}
+
+static b2_held recording_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
+{
+    (void)context;
+    (void)own;
+    (void)numbers;
+    (void)found;
     return B2_HELD_NONE; /* so that space is reused, which is where a crash could do harm */
 }
 
@@ -410,10 +431,12 @@ int b2_io_recording_create(b2_io **out)
         .remove_directory = recording_remove_directory,
         .kind = recording_kind,
         .identity = recording_identity,
+        .identify = recording_identify,
         .sync_directory = recording_sync_directory,
         .list = recording_list,
         .lock = recording_lock,
         .hold = recording_hold,
+        .narrow = recording_narrow,
         .held = recording_held,
         .unlock = recording_unlock,
     };

@@ -117,6 +117,12 @@ static int source_identity(void *context, const char *path, b2_identity *out)
     return BLOSC2_OK;
 }
 
+static int source_identify(void *context, b2_file *file, b2_identity *out)
+{
+    (void)file;
+    return source_identity(context, NULL, out);
+}
+
 static int source_list(void *context, const char *path, b2_list_fn *visit, void *visit_context)
 {
     (void)context;
@@ -134,20 +140,28 @@ static int source_lock(void *context, const char *path, b2_file **out)
     return refuse();
 }
 
-static int source_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+static int source_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
+    (void)of;
     (void)context;
     (void)path;
-    (void)generation;
     *out = NULL;
     return BLOSC2_OK;
 }
 
-static b2_held source_held(void *context, b2_file *own, uint64_t generation)
+static void source_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
     (void)context;
     (void)own;
-    (void)generation;
+    (void)numbers;
+}
+
+static b2_held source_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
+{
+    (void)context;
+    (void)own;
+    (void)numbers;
+    (void)found;
     return B2_HELD_UNKNOWN;
 }
 
@@ -184,10 +198,12 @@ int b2_io_source_create(blosc2_read_fn *read, void *context, int64_t size, b2_io
                 .remove_directory = source_change,
                 .kind = source_kind,
                 .identity = source_identity,
+                .identify = source_identify,
                 .sync_directory = source_change,
                 .list = source_list,
                 .lock = source_lock,
                 .hold = source_hold,
+                .narrow = source_narrow,
                 .held = source_held,
                 .unlock = source_close,
             },

@@ -377,14 +377,10 @@ static int system_kind(void *context, const char *path, b2_path_kind *kind)
     return BLOSC2_OK;
 }
 
-static int system_identity(void *context, const char *path, b2_identity *out)
+int b2_windows_identify(HANDLE handle, const char *path, b2_identity *out)
 {
-    (void)context;
     BY_HANDLE_FILE_INFORMATION info;
-    HANDLE handle = open_to_look(path);
-    if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "stat");
     int status = check(GetFileInformationByHandle(handle, &info), path, "stat");
-    CloseHandle(handle);
     if (status < 0) return status;
     /* In units of 100 ns, since 1601: only compared. */
     int64_t written =
@@ -393,14 +389,34 @@ static int system_identity(void *context, const char *path, b2_identity *out)
                          .number = (uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow,
                          .bytes = (int64_t)((uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow),
                          .seconds = written / 10000000,
-                         .nanoseconds = written % 10000000 * 100};
+                         .nanoseconds = written % 10000000 * 100,
+                         .links = info.nNumberOfLinks};
     return BLOSC2_OK;
+}
+
+static int system_identity(void *context, const char *path, b2_identity *out)
+{
+    (void)context;
+    HANDLE handle = open_to_look(path);
+    if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "stat");
+    int status = b2_windows_identify(handle, path, out);
+    CloseHandle(handle);
+    return status;
+}
+
+static int system_identify(void *context, b2_file *file, b2_identity *out)
+{
+    (void)context;
+    const system_file *f = (const system_file *)file;
+    return b2_windows_identify(f->handle, f->path, out);
 }
 
 static int system_sync_directory(void *context, const char *path)
 {
     (void)context;
     HANDLE handle = b2_windows_open(path, GENERIC_WRITE, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    if (handle == INVALID_HANDLE_VALUE && GetLastError() == ERROR_ACCESS_DENIED)
+        return BLOSC2_OK; /* for who only reads there is nothing to do */
     if (handle == INVALID_HANDLE_VALUE) return fail(GetLastError(), path, "open");
     FlushFileBuffers(handle); /* file systems may have no such thing for a directory, and NTFS keeps a log */
     CloseHandle(handle);
@@ -429,6 +445,58 @@ static int system_list(void *context, const char *path, b2_list_fn *visit, void 
     return error == ERROR_NO_MORE_FILES ? BLOSC2_OK : fail(error, path, "list");
 }
 
+/* UTF-8 of a full path, without the mark that lifts limits; NULL if it has none, or memory is short. */
+static char *narrow_path(const wchar_t *text)
+{
+    static const wchar_t mark[] = L"\\\\?\\", remote[] = L"UNC\\";
+    if (wcsncmp(text, mark, 4) == 0) text += 4;
+    if (wcsncmp(text, remote, 4) == 0) return NULL; /* of another machine: left as it was given */
+    int bytes = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
+    char *out = bytes > 0 ? b2_malloc((size_t)bytes) : NULL;
+    if (out) WideCharToMultiByte(CP_UTF8, 0, text, -1, out, bytes, NULL, NULL);
+    return out;
+}
+
+/* What Windows calls the final path. */
+static char *final_path(const char *path)
+{
+    wchar_t wide[B2_WINDOWS_PATH];
+    HANDLE handle = open_to_look(path);
+    if (handle == INVALID_HANDLE_VALUE) return NULL;
+    DWORD length = GetFinalPathNameByHandleW(handle, wide, B2_WINDOWS_PATH, 0);
+    CloseHandle(handle);
+    if (length == 0 || length >= B2_WINDOWS_PATH) return NULL;
+    return narrow_path(wide);
+}
+
+/* Whether a path stays the same whatever the working directory and drive are. */
+static bool is_full(const char *path)
+{
+    bool has_drive = path[0] != '\0' && path[1] == ':';
+    return has_drive ? b2_io_is_separator(path[2])
+                     : b2_io_is_separator(path[0]) && b2_io_is_separator(path[1]);
+}
+
+static char *full_path(const char *path)
+{
+    b2_windows_path wide;
+    return b2_windows_path_init(&wide, path) == 0 ? narrow_path(wide.text) : NULL;
+}
+
+/* Only a link is replaced by where it leads; others stay as they were given, but that they are full. */
+static int system_resolve(void *context, const char *path, char **out)
+{
+    (void)context;
+    HANDLE handle = b2_windows_open(path, FILE_READ_ATTRIBUTES, OPEN_EXISTING,
+                                    FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
+    bool is_link = handle != INVALID_HANDLE_VALUE && reparse_of(handle) == REPARSE_LINK;
+    if (handle != INVALID_HANDLE_VALUE) CloseHandle(handle);
+    *out = is_link ? final_path(path) : NULL;
+    if (!*out && !is_full(path)) *out = full_path(path);
+    if (!*out) *out = b2_io_join(path, "", "");
+    return *out ? BLOSC2_OK : BLOSC2_E_MEMORY;
+}
+
 const b2_io *b2_io_system(void)
 {
     static const b2_io table = {
@@ -447,24 +515,15 @@ const b2_io *b2_io_system(void)
         .remove_directory = system_remove_directory,
         .kind = system_kind,
         .identity = system_identity,
+        .identify = system_identify,
         .sync_directory = system_sync_directory,
         .list = system_list,
+        .resolve = system_resolve,
         .lock = b2_windows_lock,
         .hold = b2_windows_hold,
+        .narrow = b2_windows_narrow,
         .held = b2_windows_held,
         .unlock = b2_windows_unlock,
     };
     return &table;
-}
-
-char *b2_io_temporary_name(const char *path)
-{
-    LARGE_INTEGER now;
-    QueryPerformanceCounter(&now);
-    size_t bytes = strlen(path) + 48;
-    char *name = b2_malloc(bytes);
-    if (name)
-        snprintf(name, bytes, "%s.tmp-%lu-%08lx", path, GetCurrentProcessId(),
-                 (unsigned long)(now.QuadPart & 0xffffffff));
-    return name;
 }

@@ -20,10 +20,14 @@ typedef struct b2_windows_file {
 /** CreateFileW of a UTF-8 path, shared with all. @return INVALID_HANDLE_VALUE with an error code. */
 HANDLE b2_windows_open(const char *path, DWORD access, DWORD disposition, DWORD flags);
 
+/** Of an open file. */
+int b2_windows_identify(HANDLE handle, const char *path, b2_identity *out);
+
 /* Functions of the table: io/windows_lock.c. */
 int b2_windows_lock(void *context, const char *path, b2_file **out);
-int b2_windows_hold(void *context, const char *path, uint64_t generation, b2_file **out);
-b2_held b2_windows_held(void *context, b2_file *own, uint64_t generation);
+int b2_windows_hold(void *context, const char *path, b2_identity *of, b2_file **out);
+void b2_windows_narrow(void *context, b2_file *own, b2_numbers numbers);
+b2_held b2_windows_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found);
 void b2_windows_unlock(void *context, b2_file *file);
 
 /** A path for Windows, up to what other systems allow; without the heap, for cleaning up when that is full.

@@ -10,7 +10,7 @@
 #include "blosc2.h"
 #include "io/windows.h"
 
-static const uint64_t FIRST_GENERATION = (uint64_t)1 << 62; /* byte of generation 0 */
+static const uint64_t FIRST_NUMBER = (uint64_t)1 << 62; /* byte of number 0 */
 
 /** Lock `count` bytes, or fail at once. @param flags  0: shared. */
 static BOOL lock_bytes(HANDLE handle, uint64_t first, uint64_t count, DWORD flags)
@@ -44,12 +44,10 @@ static int fail_to_lock(DWORD error, const char *path, const char *action)
 /** True if the open file still has its name: another process may have removed it before it was locked. */
 static bool is_at(HANDLE handle, const char *path)
 {
-    BY_HANDLE_FILE_INFORMATION info;
-    b2_identity named;
-    return GetFileInformationByHandle(handle, &info) &&
-           b2_io_system()->identity(NULL, path, &named) == BLOSC2_OK &&
-           named.device == info.dwVolumeSerialNumber &&
-           named.number == ((uint64_t)info.nFileIndexHigh << 32 | info.nFileIndexLow);
+    b2_identity opened, named;
+    return b2_windows_identify(handle, path, &opened) == BLOSC2_OK &&
+           b2_io_system()->identity(NULL, path, &named) == BLOSC2_OK && named.device == opened.device &&
+           named.number == opened.number;
 }
 
 /** @param handle  Passes to the file; closed on failure. */
@@ -99,38 +97,39 @@ void b2_windows_unlock(void *context, b2_file *file)
 
 /* ------------------------------------------------------------------ snapshots */
 
-int b2_windows_hold(void *context, const char *path, uint64_t generation, b2_file **out)
+int b2_windows_hold(void *context, const char *path, b2_identity *of, b2_file **out)
 {
     (void)context;
     *out = NULL;
     HANDLE handle = b2_windows_open(path, GENERIC_READ, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL);
     if (handle == INVALID_HANDLE_VALUE) return BLOSC2_OK; /* a directory, too */
-    if (lock_bytes(handle, FIRST_GENERATION + generation % B2_GENERATIONS, 1, 0))
+    if (lock_bytes(handle, FIRST_NUMBER, B2_NUMBERS, 0) && b2_windows_identify(handle, path, of) == BLOSC2_OK)
         return make_file(path, handle, out);
     CloseHandle(handle);
     return BLOSC2_OK;
 }
 
-/** Whether others hold some of `count` generations. */
-static b2_held held_range(HANDLE handle, uint64_t first, uint64_t count)
+void b2_windows_narrow(void *context, b2_file *own, b2_numbers numbers)
 {
-    if (count == 0) return B2_HELD_NONE;
-    if (lock_bytes(handle, FIRST_GENERATION + first, count, LOCKFILE_EXCLUSIVE_LOCK)) {
-        unlock_bytes(handle, FIRST_GENERATION + first, count);
-        return B2_HELD_NONE;
-    }
-    return is_taken(GetLastError()) ? B2_HELD_SOME : B2_HELD_UNKNOWN;
+    (void)context;
+    const b2_windows_file *f = (const b2_windows_file *)own;
+    if (f && numbers.count && lock_bytes(f->handle, FIRST_NUMBER + numbers.first, numbers.count, 0))
+        unlock_bytes(f->handle, FIRST_NUMBER, B2_NUMBERS);
 }
 
-b2_held b2_windows_held(void *context, b2_file *own, uint64_t generation)
+/** Windows tells whether, not which. */
+b2_held b2_windows_held(void *context, b2_file *own, b2_numbers numbers, b2_numbers *found)
 {
     (void)context;
     const b2_windows_file *f = (const b2_windows_file *)own;
     if (!f) return B2_HELD_UNKNOWN;
-    generation %= B2_GENERATIONS;
-    b2_held before = held_range(f->handle, 0, generation);
-    if (before != B2_HELD_NONE) return before;
-    return held_range(f->handle, generation + 1, B2_GENERATIONS - generation - 1);
+    if (numbers.count == 0) return B2_HELD_NONE;
+    if (lock_bytes(f->handle, FIRST_NUMBER + numbers.first, numbers.count, LOCKFILE_EXCLUSIVE_LOCK)) {
+        unlock_bytes(f->handle, FIRST_NUMBER + numbers.first, numbers.count);
+        return B2_HELD_NONE;
+    }
+    *found = numbers;
+    return is_taken(GetLastError()) ? B2_HELD_SOME : B2_HELD_UNKNOWN;
 }
 
 /* ------------------------------------------------------------------ waiting, and who is waited for */
@@ -159,4 +158,21 @@ bool b2_io_process_lives(int64_t process)
     bool lives = WaitForSingleObject(handle, 0) == WAIT_TIMEOUT;
     CloseHandle(handle);
     return lives;
+}
+
+int64_t b2_io_own_process(void)
+{
+    return (int64_t)GetCurrentProcessId();
+}
+
+void b2_io_process_space(char out[B2_HOST_BYTES])
+{
+    out[0] = '\0';
+}
+
+uint64_t b2_io_ticks(void)
+{
+    LARGE_INTEGER now;
+    QueryPerformanceCounter(&now);
+    return (uint64_t)now.QuadPart;
 }

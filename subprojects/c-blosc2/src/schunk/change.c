@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/failure.h"
 #include "schunk/schunk.h"
+#include "schunk/sparse_repair.h"
 
 static int check_changing(const blosc2_schunk *schunk)
 {
@@ -38,9 +39,22 @@ static int prepare(blosc2_schunk *schunk)
 {
     int status = schunk->store->ops->prepare(schunk->store, &schunk->index);
     if (status < 0) return status;
+    bool is_accepted = schunk->home == BLOSC2_HOME_FILE && schunk->recovered == BLOSC2_RECOVERED_OLDER;
+    if (is_accepted) schunk->recovered = BLOSC2_RECOVERED_NOTHING; /* its header is in its place again */
     status = keep_committed(schunk);
     if (status < 0) schunk->store->ops->rollback(schunk->store);
     return status;
+}
+
+static int check_alone(const blosc2_schunk *schunk)
+{
+    int64_t next;
+    int status = schunk->store->ops->find_neighbour(schunk->store, &next);
+    if (status < 0 || next == 0) return status;
+    return blosc2_fail_io(BLOSC2_E_READ_ONLY, EROFS, schunk->path,
+                          "%s: another array begins at byte %lld of the file, behind this one, and a change "
+                          "would overwrite it. Copy this array to a file of its own",
+                          schunk->path, (long long)next);
 }
 
 int blosc2_schunk_begin(blosc2_schunk *schunk)
@@ -51,6 +65,8 @@ int blosc2_schunk_begin(blosc2_schunk *schunk)
     if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "super-chunk: a change is open already");
     int status = b2_locks_enter(schunk);
     if (status == BLOSC2_OK) status = b2_schunk_catch_up(schunk);
+    if (status == BLOSC2_OK) status = check_alone(schunk);
+    if (status == BLOSC2_OK) status = blosc2_schunk_check_sound(schunk);
     if (status == BLOSC2_OK) status = prepare(schunk);
     if (status < 0) {
         b2_locks_leave(schunk);
@@ -84,9 +100,12 @@ static int commit_to_store(blosc2_schunk *schunk)
 {
     int status = b2_locks_count(schunk);
     if (status < 0) return status;
+    bool asks_later = schunk->home == BLOSC2_HOME_DIRECTORY && schunk->locks.held;
+    if (asks_later) schunk->store->has_readers = true; /* of what is replaced now, as far as is known yet */
     b2_state state = b2_schunk_state(schunk);
     status = schunk->store->ops->commit(schunk->store, &state, schunk->workspace);
     if (status < 0) return status;
+    schunk->recovered = BLOSC2_RECOVERED_NOTHING; /* from now on this is the state */
     b2_locks_counted(schunk);
     if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_schunk_look_for_readers(schunk);
     return BLOSC2_OK;
@@ -102,10 +121,12 @@ int blosc2_schunk_commit(blosc2_schunk *schunk)
         return status;
     }
     schunk->committed = true;
+    schunk->is_unflushed |= schunk->is_changed;
     for (int64_t i = 0; i < schunk->dead.count; i++)
-        schunk->store->ops->drop(schunk->store, schunk->dead.items[i]);
-    if (schunk->home == BLOSC2_HOME_DIRECTORY && schunk->locks.held)
-        b2_store_sparse_sweep(schunk->store, &schunk->index);
+        schunk->store->ops->drop(schunk->store, schunk->dead.items[i].location, schunk->dead.items[i].bytes);
+    bool has_files = schunk->home == BLOSC2_HOME_DIRECTORY && schunk->is_changed;
+    if (has_files) b2_store_sparse_bound(schunk->store, schunk->files_bytes);
+    if (has_files && schunk->locks.held) b2_store_sparse_sweep(schunk->store);
     b2_schunk_end_change(schunk);
     if (schunk->home == BLOSC2_HOME_MEMFRAME) b2_schunk_compact_memory(schunk);
     return BLOSC2_OK;
@@ -126,7 +147,9 @@ void blosc2_schunk_rollback(blosc2_schunk *schunk)
     b2_failure failure;
     b2_failure_save(&failure); /* the reason matters, not how the cleaning went */
     for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++)
-        if (is_born(schunk, i)) schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
+        if (is_born(schunk, i))
+            schunk->store->ops->drop(schunk->store, schunk->index.entries[i],
+                                     b2_index_tag(&schunk->index, i).bytes);
     schunk->store->ops->rollback(schunk->store);
     b2_index_free(&schunk->index);
     b2_layers_free(&schunk->fixed);
@@ -147,31 +170,184 @@ void blosc2_schunk_rollback(blosc2_schunk *schunk)
     b2_failure_restore(&failure);
 }
 
-int blosc2_schunk_flush(blosc2_schunk *schunk)
+enum { FLUSH_TRIES = 20 }; /* against who commits all the time */
+
+static int flush_all(blosc2_schunk *schunk, int tries);
+
+/* What others have committed since has this handle's changes, and is flushed in its place. */
+static int flush_theirs(const blosc2_schunk *schunk, int tries)
 {
-    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "flush: a change is open: commit it first");
-    if (schunk->mode == BLOSC2_READ) return BLOSC2_OK;
-    int status = schunk->store->ops->flush(schunk->store);
-    if (status < 0 || !schunk->store->ops->can_trim(schunk->store)) return status;
+    blosc2_schunk *fresh;
+    if (tries <= 1) return b2_store_changed(schunk->path); /* by damage, and not by writers */
+    int status = b2_schunk_open_again(schunk, &fresh);
+    if (status < 0) return status;
+    if (fresh->recovered == BLOSC2_RECOVERED_OLDER)
+        status = blosc2_fail(BLOSC2_E_CORRUPT, "%s is damaged: what was committed is not there to be flushed",
+                             schunk->path);
+    else
+        status = flush_all(fresh, tries - 1);
+    blosc2_schunk_free(fresh);
+    return status;
+}
+
+/* What a flush does with the lock: the state is to be found in two places. */
+static int settle(blosc2_schunk *schunk, int tries)
+{
+    b2_store *store = schunk->store;
+    int status = b2_locks_enter(schunk);
+    if (status < 0) return status;
+    bool is_theirs = b2_schunk_is_stale(schunk);
+    b2_schunk_look_for_readers(schunk);
+    if (!is_theirs) status = store->ops->settle(store);
+    b2_schunk_look(schunk);
+    b2_locks_leave(schunk);
+    return is_theirs && status == BLOSC2_OK ? flush_theirs(schunk, tries) : status;
+}
+
+/* A change that the caller has not asked for: BLOSC2_E_CHANGED if others have committed since. */
+static int begin_here(blosc2_schunk *schunk)
+{
+    schunk->stays = true;
+    int status = blosc2_schunk_begin(schunk);
+    schunk->stays = false;
+    return status;
+}
+
+/* A state whose tail has no second copy is committed once more. */
+static int commit_again(blosc2_schunk *schunk)
+{
+    int status = begin_here(schunk);
+    if (status < 0) return status;
+    schunk->is_changed = true;
+    return blosc2_schunk_commit(schunk);
+}
+
+/* Cut off what is free at the end. */
+static void trim(blosc2_schunk *schunk)
+{
+    if (b2_schunk_is_stale(schunk) || begin_here(schunk) < 0) return;
+    schunk->store->ops->trim(schunk->store); /* nobody else is at work there */
+    blosc2_schunk_rollback(schunk);
+}
+
+/* All to the medium that is committed, and twice, if nobody else's bytes are in the file. */
+static int flush(blosc2_schunk *schunk, int tries)
+{
+    int64_t next;
+    int status = schunk->store->ops->find_neighbour(schunk->store, &next);
+    if (status == BLOSC2_OK && next > 0) return schunk->store->ops->sync(schunk->store);
+    if (status == BLOSC2_OK) status = schunk->store->ops->flush(schunk->store, &schunk->index);
+    if (status == BLOSC2_OK && schunk->store->ops->needs_lock(schunk->store)) {
+        status = settle(schunk, tries);
+        bool is_settled = !schunk->store->ops->needs_lock(schunk->store) || b2_schunk_is_stale(schunk);
+        if (status == BLOSC2_OK && !is_settled) {
+            status = commit_again(schunk);
+            if (status == BLOSC2_E_CHANGED) status = flush_theirs(schunk, tries);
+        }
+    }
+    if (status == BLOSC2_OK) schunk->is_unflushed = false;
+    return status;
+}
+
+/* After chunks have gone the tail is still behind where they were. What the last commit made dead is used
+ * again by the next but one. */
+static void sink(blosc2_schunk *schunk)
+{
+    enum { COMMITS = 2 };
+    if (schunk->seal == BLOSC2_SEAL_LAYERS) return; /* copies of the header have what was there before */
+    for (int i = 0; i < COMMITS && schunk->store->ops->can_sink(schunk->store, &schunk->index); i++)
+        if (b2_schunk_is_stale(schunk) || commit_again(schunk) < 0 || flush(schunk, FLUSH_TRIES) < 0) return;
+}
+
+/* Give free space at the end back, if nobody else is at work. Another time will do as well. */
+static void give_back(blosc2_schunk *schunk)
+{
     b2_failure failure;
     int32_t lock_timeout_ms = schunk->safety.lock_timeout_ms;
     b2_failure_save(&failure);
-    schunk->safety.lock_timeout_ms = 0; /* another time will do as well */
-    bool is_ours = !b2_schunk_is_stale(schunk) && blosc2_schunk_begin(schunk) == BLOSC2_OK;
+    schunk->safety.lock_timeout_ms = 0;
+    sink(schunk);
+    if (schunk->store->ops->can_trim(schunk->store)) trim(schunk);
     schunk->safety.lock_timeout_ms = lock_timeout_ms;
-    if (is_ours) { /* nobody else is at work there */
-        schunk->store->ops->trim(schunk->store);
-        blosc2_schunk_rollback(schunk);
-    }
     b2_failure_restore(&failure);
-    return BLOSC2_OK;
+}
+
+static int flush_all(blosc2_schunk *schunk, int tries)
+{
+    if (schunk->mode == BLOSC2_READ) return schunk->store->ops->sync(schunk->store);
+    int status = flush(schunk, tries);
+    if (status == BLOSC2_OK) give_back(schunk);
+    return status;
+}
+
+int blosc2_schunk_flush(blosc2_schunk *schunk)
+{
+    if (schunk->changing) return blosc2_fail(BLOSC2_E_ARGUMENT, "flush: a change is open: commit it first");
+    return flush_all(schunk, FLUSH_TRIES);
+}
+
+int b2_schunk_check_accepted(const blosc2_schunk *schunk, blosc2_mend accepted)
+{
+    if (schunk->recovered != BLOSC2_RECOVERED_OLDER || accepted == BLOSC2_MEND_OLDER) return BLOSC2_OK;
+    return blosc2_fail(
+        BLOSC2_E_CORRUPT,
+        "%s: the last flushed state was opened, and what was changed after that, if anything was, "
+        "is lost. To accept that for good: caterva.repair(path, accept_older=True), "
+        "verify(repair=True, accept_older=True), \"verify --repair --accept-older\" in the "
+        "command line, or any change",
+        schunk->path);
+}
+
+/* The file has the state of the handle, or damage of it. */
+static int repair_here(blosc2_schunk *schunk, blosc2_mend accepted)
+{
+    int mended, status = b2_schunk_check_doubts(schunk);
+    if (status < 0) return status;
+    if (schunk->home == BLOSC2_HOME_DIRECTORY) return b2_sparse_repair_copies(schunk, accepted, &mended);
+    status = b2_schunk_check_accepted(schunk, accepted);
+    if (status == BLOSC2_OK) status = commit_again(schunk);
+    return status < 0 ? status : blosc2_schunk_flush(schunk);
+}
+
+/* Mend what is in the file, for all handles. Contents of the header that may be another library's, or
+ * damaged, are what its copy has then. */
+static int repair_anew(blosc2_schunk *schunk, blosc2_mend accepted)
+{
+    blosc2_schunk *fresh;
+    bool changed, prefers_copy = schunk->prefers_copy;
+    schunk->prefers_copy = true;
+    int status = b2_schunk_open_again(schunk, &fresh);
+    schunk->prefers_copy = prefers_copy;
+    if (status < 0) return status;
+    if (fresh->seal == BLOSC2_SEAL_LAYERS)
+        status = blosc2_fail(BLOSC2_E_CORRUPT,
+                             "%s: there is no copy of the header, so that what is right cannot be told: "
+                             "verify(adopt=True) takes the file as it is",
+                             schunk->path);
+    else
+        status = repair_here(fresh, accepted);
+    blosc2_schunk_free(fresh);
+    if (status < 0) return status;
+    status = blosc2_schunk_refresh(schunk, &changed);
+    return status == BLOSC2_E_CHANGED ? BLOSC2_OK : status; /* mended: an array that this handle cannot be */
+}
+
+int blosc2_schunk_repair(blosc2_schunk *schunk, blosc2_mend accepted)
+{
+    bool is_here = schunk->seal != BLOSC2_SEAL_LAYERS && !b2_schunk_is_stale(schunk);
+    return is_here ? repair_here(schunk, accepted) : repair_anew(schunk, accepted);
+}
+
+int blosc2_schunk_finish(blosc2_schunk *schunk)
+{
+    return schunk->is_unflushed ? blosc2_schunk_flush(schunk) : BLOSC2_OK;
 }
 
 static int reserve_dead(blosc2_schunk *schunk, int64_t more)
 {
     if (schunk->dead.count + more <= schunk->dead.room) return BLOSC2_OK;
     int64_t room = 2 * schunk->dead.room + more;
-    int64_t *items = b2_realloc(schunk->dead.items, (size_t)room * sizeof *items);
+    b2_dead_chunk *items = b2_realloc(schunk->dead.items, (size_t)room * sizeof *items);
     if (!items) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a list of %lld chunks", (long long)room);
     schunk->dead.items = items;
     schunk->dead.room = room;
@@ -184,15 +360,17 @@ static void release(blosc2_schunk *schunk, int64_t chunk)
 {
     int64_t entry = b2_index_get(&schunk->index, chunk);
     if (entry < 0) return;
+    int64_t bytes = b2_index_tag(&schunk->index, chunk).bytes;
     if (is_born(schunk, chunk))
-        schunk->store->ops->drop(schunk->store, entry);
+        schunk->store->ops->drop(schunk->store, entry, bytes);
     else
-        schunk->dead.items[schunk->dead.count++] = entry;
+        schunk->dead.items[schunk->dead.count++] = (b2_dead_chunk){entry, bytes};
 }
 
-/* Entry for an encoded chunk: special ones that the index can say are not stored. */
-static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *entry)
+/* Entry and tag for an encoded chunk: special ones that the index can say are not stored. */
+static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *entry, b2_tag *tag)
 {
+    *tag = (b2_tag){0};
     bool in_index = view->special == BLOSC2_SPECIAL_ZEROS || view->special == BLOSC2_SPECIAL_UNINIT ||
                     (view->special == BLOSC2_SPECIAL_NAN && view->item_bytes == schunk->cparams.item_bytes);
     if (in_index && schunk->chunk_bytes > 0) {
@@ -201,7 +379,9 @@ static int put_chunk(blosc2_schunk *schunk, const blosc2_view *view, int64_t *en
     }
     b2_stored stored;
     int status = b2_schunk_stored(view, schunk->seal, &schunk->postscript, &stored);
-    return status < 0 ? status : schunk->store->ops->put(schunk->store, &stored, entry);
+    if (status < 0) return status;
+    *tag = b2_stored_tag(&stored);
+    return schunk->store->ops->put(schunk->store, &stored, entry);
 }
 
 static void count_stored(blosc2_schunk *schunk, int64_t bytes)
@@ -226,14 +406,15 @@ int blosc2_schunk_set_chunk(blosc2_schunk *schunk, int64_t chunk, const uint8_t 
                              view.nbytes, nbytes);
     if (status < 0) return status;
     int64_t old = b2_index_get(&schunk->index, chunk), old_cbytes = 0, entry = 0;
+    b2_tag tag;
     bool counts = schunk->stored_bytes >= 0 || schunk->home == BLOSC2_HOME_DIRECTORY;
     if (counts && old >= 0) status = b2_schunk_chunk_cbytes(schunk, old, &old_cbytes);
     if (status == BLOSC2_OK) status = reserve_dead(schunk, 1);
     if (status == BLOSC2_OK) status = b2_index_expand(&schunk->index);
-    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry);
+    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry, &tag);
     if (status < 0) return status;
     release(schunk, chunk);
-    b2_index_set(&schunk->index, chunk, entry);
+    b2_index_set(&schunk->index, chunk, entry, tag);
     count_stored(schunk, (entry >= 0 ? view.cbytes : 0) - old_cbytes);
     schunk->is_changed = true;
     return BLOSC2_OK;
@@ -253,13 +434,14 @@ int blosc2_schunk_append_chunk(blosc2_schunk *schunk, const uint8_t *bytes, int3
         status = blosc2_fail(BLOSC2_E_ARGUMENT, "append: %d bytes as chunk %lld", view.nbytes,
                              (long long)schunk->index.count);
     int64_t entry = 0, nbytes = 0;
+    b2_tag tag;
     if (status == BLOSC2_OK && !b2_add_i64(schunk->nbytes, view.nbytes, &nbytes))
         status = blosc2_fail(BLOSC2_E_ARGUMENT, "append: the sum of all chunks overflows");
-    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry);
+    if (status == BLOSC2_OK) status = put_chunk(schunk, &view, &entry, &tag);
     if (status < 0) return status;
-    status = b2_index_append(&schunk->index, entry);
+    status = b2_index_append(&schunk->index, entry, tag);
     if (status < 0) {
-        if (entry >= 0) schunk->store->ops->drop(schunk->store, entry);
+        if (entry >= 0) schunk->store->ops->drop(schunk->store, entry, tag.bytes);
         return status;
     }
     schunk->nbytes = nbytes;
@@ -326,7 +508,7 @@ static int arrange(const blosc2_schunk *schunk, blosc2_origin_fn *origin, const 
         int status = count_left_out(schunk, &next, from, bytes);
         if (status < 0) return status;
         next = from + 1;
-        index->entries[i] = b2_index_get(&schunk->index, from);
+        b2_index_set(index, i, b2_index_get(&schunk->index, from), b2_index_tag(&schunk->index, from));
         if (from < old->count) arranged->entries[i] = b2_index_get(old, from);
     }
     return count_left_out(schunk, &next, schunk->index.count, bytes);

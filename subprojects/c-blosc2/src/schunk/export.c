@@ -18,17 +18,19 @@ int b2_schunk_stored(const blosc2_view *view, blosc2_seal seal, b2_buffer *posts
 static int copy_chunks(b2_copy_job *job, b2_store *store, b2_index *index)
 {
     const blosc2_schunk *from = job->from;
+    blosc2_use use = job->seal == BLOSC2_SEAL_NONE ? BLOSC2_USE_CONTENT : BLOSC2_USE_COPY;
     for (int64_t i = 0; i < from->index.count && from->index.entries; i++) {
         if (from->index.entries[i] < 0) continue;
         blosc2_view view;
         int64_t location = 0;
         b2_stored stored;
         int status = blosc2_check_interrupt();
-        if (status == BLOSC2_OK) status = blosc2_schunk_view(from, i, NULL, 0, job->workspace, &view);
+        if (status == BLOSC2_OK)
+            status = blosc2_schunk_view_for(from, i, use, NULL, 0, job->workspace, &view);
         if (status == BLOSC2_OK) status = b2_schunk_stored(&view, job->seal, &job->postscript, &stored);
         if (status == BLOSC2_OK) status = store->ops->put(store, &stored, &location);
         if (status < 0) return status;
-        b2_index_set(index, i, location);
+        b2_index_set(index, i, location, b2_stored_tag(&stored));
     }
     return BLOSC2_OK;
 }
@@ -61,8 +63,9 @@ static int export_to(const blosc2_schunk *from, const b2_io *io)
 {
     b2_store *store;
     b2_index index;
-    bool on = from->safety.checksums == BLOSC2_CHECKSUMS_ON;
-    b2_copy_job job = {.from = from, .seal = on ? BLOSC2_SEAL_WHOLE : BLOSC2_SEAL_NONE};
+    bool on =
+        from->safety.checksums == BLOSC2_CHECKSUMS_ON || from->seal != BLOSC2_SEAL_NONE; /* as compact() */
+    b2_copy_job job = {.from = from, .seal = on ? b2_schunk_seal_of_copies(from) : BLOSC2_SEAL_NONE};
     int status = blosc2_workspace_create(&job.workspace);
     if (status < 0) return status;
     status = b2_copy_frame(&job, io, &store, &index);
@@ -77,7 +80,8 @@ static int export_to(const blosc2_schunk *from, const b2_io *io)
 int blosc2_schunk_to_bytes(const blosc2_schunk *schunk, uint8_t **bytes, size_t *size)
 {
     b2_io *io;
-    int status = b2_io_memory_create(&io);
+    int status = blosc2_schunk_check_sound(schunk);
+    if (status == BLOSC2_OK) status = b2_io_memory_create(&io);
     if (status < 0) return status;
     status = export_to(schunk, io);
     if (status == BLOSC2_OK) b2_io_memory_take(io, bytes, size);

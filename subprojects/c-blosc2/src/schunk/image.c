@@ -41,13 +41,14 @@ static int build_uniform_index(b2_image *image, const b2_index *index)
 {
     uint8_t entry[8];
     b2_store_le64(entry, (uint64_t)index->uniform);
-    int status = b2_buffer_reserve(&image->bytes, BLOSC2_CHUNK_OVERHEAD + sizeof entry);
+    int status =
+        b2_buffer_reserve(&image->bytes, (size_t)image->tags_bytes + BLOSC2_CHUNK_OVERHEAD + sizeof entry);
     if (status < 0) return status;
     int32_t nbytes = (int32_t)(index->count * 8);
     image->index_bytes = BLOSC2_CHUNK_OVERHEAD + sizeof entry;
     return blosc2_special_chunk(BLOSC2_SPECIAL_VALUE, 8, nbytes,
                                 nbytes < INDEX_BLOCK_BYTES ? nbytes : INDEX_BLOCK_BYTES, entry, sizeof entry,
-                                image->bytes.bytes);
+                                image->bytes.bytes + image->tags_bytes);
 }
 
 static int build_index(b2_image *image, const b2_index *index, blosc2_workspace *workspace)
@@ -65,8 +66,10 @@ static int build_index(b2_image *image, const b2_index *index, blosc2_workspace 
             b2_store_le64(packed.bytes + 8 * i, (uint64_t)index->entries[i]);
         blosc2_cparams cparams = blosc2_cparams_default(8);
         cparams.codec = BLOSC2_BLOSCLZ;
-        status = b2_encode_chunk(&cparams, packed.bytes, nbytes, INDEX_BLOCK_BYTES, &image->bytes,
-                                 &image->index_bytes, workspace);
+        int64_t used = image->tags_bytes;
+        status = b2_encode_chunk(&cparams, packed.bytes, nbytes, INDEX_BLOCK_BYTES, &image->bytes, &used,
+                                 workspace);
+        image->index_bytes = used - image->tags_bytes;
     }
     b2_buffer_free(&packed);
     return status;
@@ -74,16 +77,21 @@ static int build_index(b2_image *image, const b2_index *index, blosc2_workspace 
 
 int b2_image_build(b2_image *image, const b2_state *state, blosc2_workspace *workspace)
 {
-    int status = build_index(image, state->index, workspace);
+    image->tags_bytes = 0;
+    if (state->has_tags)
+        image->tags_bytes = b2_tags_bytes(b2_tags_count(state->index->entries, state->index->count));
+    int status = b2_buffer_reserve(&image->bytes, (size_t)image->tags_bytes);
+    if (status == BLOSC2_OK) status = build_index(image, state->index, workspace);
     if (status < 0) return status;
     int64_t trailer_bytes = b2_frame_trailer_size(state->variable);
     if (trailer_bytes > INT32_MAX)
         return blosc2_fail(BLOSC2_E_ARGUMENT,
                            "variable-length metalayers: a trailer of %lld bytes (expected at most %d)",
                            (long long)trailer_bytes, INT32_MAX);
-    image->tail_bytes = image->index_bytes + trailer_bytes;
+    int64_t trailer_start = image->tags_bytes + image->index_bytes;
+    image->tail_bytes = trailer_start + trailer_bytes;
     status = b2_buffer_reserve(&image->bytes, (size_t)image->tail_bytes);
-    if (status == BLOSC2_OK) b2_frame_trailer_build(state->variable, image->bytes.bytes + image->index_bytes);
+    if (status == BLOSC2_OK) b2_frame_trailer_build(state->variable, image->bytes.bytes + trailer_start);
     return status;
 }
 
@@ -125,6 +133,7 @@ static uint32_t flags_of(const b2_state *state)
     uint32_t dead = state->dead_units < most ? state->dead_units : most;
     uint32_t flags = dead << B2_FINGERPRINT_DEAD_SHIFT;
     if (state->seal != BLOSC2_SEAL_BROKEN) flags |= B2_FINGERPRINT_SEALED;
+    if (state->has_tags) flags |= B2_FINGERPRINT_TAGGED;
     if (state->seal != BLOSC2_SEAL_WHOLE) flags |= B2_FINGERPRINT_SOFT_UNKNOWN;
     return flags;
 }
@@ -132,12 +141,15 @@ static uint32_t flags_of(const b2_state *state)
 void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header, int32_t header_bytes)
 {
     if (state->seal == BLOSC2_SEAL_NONE) return;
-    const b2_fingerprinted of = {.tail = image->bytes.bytes,
-                                 .tail_bytes = image->tail_bytes,
+    const b2_fingerprinted of = {.tail = image->bytes.bytes + image->tags_bytes,
+                                 .tail_bytes = image->tail_bytes - image->tags_bytes,
                                  .header = header,
                                  .header_bytes = header_bytes,
                                  .fixed = state->fixed};
     b2_fingerprint_build(&of, flags_of(state), image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES);
+    if (state->has_tags)
+        b2_tags_build(state->index->entries, state->index->tags, state->index->count,
+                      b2_fingerprint_tail_crc(b2_image_fingerprint(image)), image->bytes.bytes);
 }
 
 const uint8_t *b2_image_fingerprint(const b2_image *image)

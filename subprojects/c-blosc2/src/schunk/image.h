@@ -22,17 +22,20 @@ typedef struct b2_state {
     const b2_layers *fixed;
     const b2_layers *variable; /* contents are chunks */
     blosc2_seal seal;          /* BLOSC2_SEAL_NONE: no fingerprint */
-    uint32_t dead_units;       /* for the fingerprint: dead bytes of the section, in units of 4 KiB */
+    bool has_tags;             /* write them before the index */
+    uint32_t dead_units; /* for the fingerprint: dead bytes of the section, in units of 4 KiB; of a sparse
+                            frame numbers that chunk files were given, in units of 256 */
 } b2_state;
 
-/** Index chunk and trailer, one after the other; `{0}` is empty. */
+/** Tags, index chunk and trailer, one after the other: the *tail* of a frame. `{0}` is empty. */
 typedef struct b2_image {
     b2_buffer bytes;
+    int64_t tags_bytes;  /* 0 without tags */
     int64_t index_bytes; /* 0 without chunks */
-    int64_t tail_bytes;  /* index and trailer */
+    int64_t tail_bytes;  /* of all three */
 } b2_image;
 
-/** Build index and trailer, with a fingerprint of zeros. Same state, same bytes. */
+/** Build index and trailer, with room for tags, with a fingerprint of zeros. Same state, same bytes. */
 int b2_image_build(b2_image *image, const b2_state *state, blosc2_workspace *workspace);
 
 /** Encode bytes as one chunk, at position `*used` of `out`, and move `*used` behind it. */
@@ -53,7 +56,8 @@ void b2_image_header(const b2_state *state, b2_frame_type type, int32_t header_b
                      int64_t frame_bytes, uint8_t *out);
 
 /**
- * Put the fingerprint into the tail, once the header that goes with it is known; nothing without a seal.
+ * Put the fingerprint and the tags into the tail, once the header that goes with it is known; nothing without
+ * a seal.
  * @param header  As b2_image_header() has made it, `header_bytes` bytes.
  */
 void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header, int32_t header_bytes);

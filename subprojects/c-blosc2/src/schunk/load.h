@@ -3,10 +3,18 @@
 #define B2_SCHUNK_LOAD_H
 
 #include "base/memory.h"
+#include "frame/copy.h"
 #include "frame/fingerprint.h"
 #include "frame/frame.h"
 #include "io/io.h"
 #include "schunk/schunk.h"
+
+/** Which of the two tails of a state is to be read. */
+typedef enum b2_tail_choice {
+    B2_TAIL_IN_PLACE,
+    B2_TAIL_AS_COPIED, /* the same, as a copy of the header tells of it */
+    B2_TAIL_MIRROR,    /* its second copy */
+} b2_tail_choice;
 
 /** A frame's file while it is being opened. */
 typedef struct b2_frame_file {
@@ -21,7 +29,11 @@ typedef struct b2_frame_file {
     uint32_t flags;    /* of the fingerprint; 0 without one */
     b2_buffer instead; /* a header to be taken instead of the file's, which is damaged; owned */
     b2_buffer found;   /* the file's then; owned */
-    uint32_t seen;     /* CRC of all bytes that were read: to tell whether they change meanwhile */
+    b2_copy copy;      /* where the tail is, as it was read or is to be read; header not set */
+    b2_tail_choice choice;
+    bool lost_header; /* there is none in its place, nor one with some flipped bits */
+    bool is_lenient;  /* checksums are not compared: nothing else is left */
+    uint32_t seen;    /* CRC of all bytes that were read: to tell whether they change meanwhile */
 } b2_frame_file;
 
 /**
@@ -41,8 +53,7 @@ void b2_frame_file_free(b2_frame_file *frame); /* its buffers; not the file */
 int b2_load_index(const b2_frame_header *header, const uint8_t *bytes, int64_t available,
                   blosc2_schunk *schunk);
 
-/** First and last location that it mentions: INT64_MAX and -1 if it mentions none. */
-int64_t b2_index_lowest(const b2_index *index);
+/** Last location that it mentions; -1 if it mentions none. */
 int64_t b2_index_highest(const b2_index *index);
 
 /** BLOSC2_E_CORRUPT if two chunks of a sparse frame share a file: it would go when one of them is replaced.

@@ -41,15 +41,6 @@ int64_t b2_index_highest(const b2_index *index)
     return highest;
 }
 
-int64_t b2_index_lowest(const b2_index *index)
-{
-    int64_t lowest = INT64_MAX;
-    if (!index->entries) return index->count > 0 && index->uniform >= 0 ? index->uniform : lowest;
-    for (int64_t i = 0; i < index->count; i++)
-        if (index->entries[i] >= 0) lowest = b2_min_i64(lowest, index->entries[i]);
-    return lowest;
-}
-
 /* Chunks lie apart from each other: there is a limit to how many have room, in bytes or in files. */
 static int check_stored_count(const b2_frame_header *header, const b2_index *index)
 {

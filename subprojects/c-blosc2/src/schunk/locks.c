@@ -12,15 +12,11 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "base/thread_local.h"
+#include "schunk/lock_file.h"
 #include "schunk/schunk.h"
 #include "threads/os.h"
 
-/*
- * The lock file: 8 bytes that are the format's, its counter, and behind what the format has, text that says
- * who has the lock. Others neither read that nor write there.
- */
-enum { COUNTER_AT = 8, HOLDER_AT = 16, HOLDER_BYTES = 112 };
-static const char HOLDER_FORMAT[] = "caterva pid %lld since %lld host %s\n";
+static const char HOLDER_FORMAT[] = B2_LOCK_HOLDER_START "%lld since %lld host %s\n";
 
 /* Waiting is trying again: at first soon, and then not too seldom, or those who need the lock all the time
  * would leave nothing to others. */
@@ -114,7 +110,7 @@ static char *lock_path(const blosc2_schunk *schunk)
 static uint64_t read_counter(const b2_io *io, b2_file *file)
 {
     uint64_t counter = 0; /* in host order: frame-format.md 9 */
-    if (io->read(io->context, file, &counter, sizeof counter, COUNTER_AT) < 0) return 0;
+    if (io->read(io->context, file, &counter, sizeof counter, B2_LOCK_COUNTER_AT) < 0) return 0;
     return counter;
 }
 
@@ -141,13 +137,13 @@ typedef enum lock_owner { OWNER_NOBODY, OWNER_US } lock_owner;
 /* Say who has the lock, for those who wait for it. Without it they wait as well. */
 static void name_holder(const blosc2_schunk *schunk, b2_file *file, lock_owner who)
 {
-    char text[HOLDER_BYTES] = "", host[B2_HOST_BYTES];
+    char text[B2_LOCK_HOLDER_BYTES] = "", host[B2_HOST_BYTES];
     b2_failure failure;
     b2_failure_save(&failure);
     b2_io_host(host);
     if (who == OWNER_US)
         snprintf(text, sizeof text, HOLDER_FORMAT, (long long)b2_process_id(), (long long)time(NULL), host);
-    schunk->io->write(schunk->io->context, file, text, sizeof text, HOLDER_AT);
+    schunk->io->write(schunk->io->context, file, text, sizeof text, B2_LOCK_HOLDER_AT);
     b2_failure_restore(&failure);
 }
 
@@ -157,25 +153,26 @@ static void name_holder(const blosc2_schunk *schunk, b2_file *file, lock_owner w
 static void describe_holder(const blosc2_schunk *schunk, const char *path, char *out, size_t bytes)
 {
     const b2_io *io = schunk->io;
-    char text[HOLDER_BYTES + 1] = "", host[B2_HOST_BYTES] = "", here[B2_HOST_BYTES];
+    char text[B2_LOCK_HOLDER_BYTES + 1] = "", host[B2_HOST_BYTES] = "", here[B2_HOST_BYTES];
     long long process = 0, since = 0;
     b2_file *file;
     snprintf(out, bytes, "another process");
     if (io->open(io->context, path, B2_OPEN_READ, &file) < 0) return;
-    int status = io->read(io->context, file, text, HOLDER_BYTES, HOLDER_AT);
+    int status = io->read(io->context, file, text, B2_LOCK_HOLDER_BYTES, B2_LOCK_HOLDER_AT);
     io->close(io->context, file);
-    if (status < 0 || sscanf(text, "caterva pid %lld since %lld host %63s", &process, &since, host) < 2)
+    if (status < 0 ||
+        sscanf(text, B2_LOCK_HOLDER_START "%lld since %lld host %63s", &process, &since, host) < 2)
         return;
     b2_io_host(here);
     bool is_here = strcmp(host, here) == 0;
     if (is_here && !b2_io_process_lives(process)) return; /* it left its name, and has not the lock */
     if (is_here && process == b2_process_id()) {
-        snprintf(out, bytes, "another thread of this process, %lld,", process);
+        snprintf(out, bytes, "another thread of this process, %lld", process);
         return;
     }
-    long long seconds = (long long)time(NULL) - since;
+    long long now = (long long)time(NULL), seconds = since > 0 && since < now ? now - since : 0;
     snprintf(out, bytes, "process %lld%s%s, for %lld s", process, is_here ? "" : " of ", is_here ? "" : host,
-             seconds > 0 ? seconds : 0);
+             seconds);
 }
 
 static int fail_locked(const blosc2_schunk *schunk, const char *path)
@@ -237,26 +234,29 @@ static int check_frame(const blosc2_schunk *schunk, const char *path, b2_file *f
 }
 
 /* @param lock  Its file is set on success; to be unlocked on failure, too, if it is. */
-static int take_file(const blosc2_schunk *schunk, const char *path, b2_held_lock *lock)
+static int take_file(const blosc2_schunk *schunk, const char *path, b2_held_lock *lock, b2_lock_file *found)
 {
     const b2_io *io = schunk->io;
-    int64_t size;
     int status = check_own_locks(schunk, path);
     if (status == BLOSC2_OK) status = wait_for_lock(schunk, path, &lock->file);
     if (status == BLOSC2_E_IO && blosc2_last_os_error() == ENOENT) {
         int gone = check_frame(schunk, path, NULL);
         return gone < 0 ? gone : status;
     }
-    if (status == BLOSC2_OK) status = io->size(io->context, lock->file, &size);
-    if (status == BLOSC2_OK && size == 0) status = check_frame(schunk, path, lock->file);
-    return status < 0 ? status : io->identity(io->context, path, &lock->identity);
+    if (status == BLOSC2_OK) status = b2_lock_file_check(io, lock->file, path, found);
+    if (status == BLOSC2_OK && io->take_attributes)
+        io->take_attributes(io->context, lock->file, schunk->path, B2_ATTRIBUTES_LOCK);
+    if (status == BLOSC2_OK && found->identity.bytes == 0) status = check_frame(schunk, path, lock->file);
+    if (status == BLOSC2_OK) lock->identity = found->identity;
+    return status;
 }
 
 static int take_lock(blosc2_schunk *schunk, const char *path)
 {
     b2_held_lock *lock = b2_calloc(sizeof *lock);
     if (!lock) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a lock");
-    int status = take_file(schunk, path, lock);
+    b2_lock_file found = {0};
+    int status = take_file(schunk, path, lock, &found);
     if (status < 0) {
         schunk->io->unlock(schunk->io->context, lock->file);
         b2_free(lock);
@@ -266,6 +266,8 @@ static int take_lock(blosc2_schunk *schunk, const char *path)
     lock->process = b2_process_id();
     list_add(lock);
     schunk->locks.held = lock;
+    /* Who is named has died with the lock, and may have left what he was writing. */
+    if (found.has_holder) b2_names_sweep(schunk->names, B2_SWEEP_NOW);
     name_holder(schunk, lock->file, OWNER_US);
     return BLOSC2_OK;
 }
@@ -281,11 +283,39 @@ void b2_locks_watch(blosc2_schunk *schunk)
      */
     b2_file *before = schunk->locks.snapshot;
     b2_failure failure;
-    b2_failure_save(&failure); /* others then take it that somebody may read anything */
+    b2_failure_save(&failure); /* others are not told then */
     schunk->locks.snapshot = NULL;
-    io->hold(io->context, schunk->path, schunk->locks.generation, &schunk->locks.snapshot);
+    io->hold(io->context, schunk->path, &schunk->locks.of, &schunk->locks.snapshot);
     io->unlock(io->context, before);
     b2_failure_restore(&failure);
+}
+
+int b2_locks_check_snapshot(const blosc2_schunk *schunk, const b2_identity *of)
+{
+    const b2_identity *told = &schunk->locks.of;
+    if (!schunk->locks.snapshot) return BLOSC2_OK; /* nobody was told of any */
+    bool is_one = told->device == of->device && told->number == of->number;
+    return is_one ? BLOSC2_OK : b2_store_changed(schunk->path);
+}
+
+void b2_locks_settle(blosc2_schunk *schunk)
+{
+    const b2_io *io = schunk->io;
+    if (!schunk->locks.snapshot) return;
+    if (schunk->home == BLOSC2_HOME_DIRECTORY) b2_store_sparse_hold(schunk->store, &schunk->locks.of);
+    b2_numbers numbers = schunk->store->state;
+    if (numbers.count == 0 && schunk->recovered == BLOSC2_RECOVERED_OLDER) {
+        schunk->store->generation = B2_NUMBERS; /* it is the one that was stepped back from: all is held */
+        return;
+    }
+    if (numbers.count == 0) { /* what was read may be newer */
+        uint64_t after = schunk->locks.held ? schunk->locks.generation : find_generation(schunk);
+        bool is_sure = after == schunk->locks.generation && after < B2_NUMBERS;
+        schunk->store->generation = is_sure ? after : B2_NUMBERS;
+        if (after < schunk->locks.generation || after >= B2_NUMBERS) return;
+        numbers = (b2_numbers){schunk->locks.generation, after - schunk->locks.generation + 1};
+    }
+    io->narrow(io->context, schunk->locks.snapshot, numbers);
 }
 
 bool b2_locks_have_changed(const blosc2_schunk *schunk)
@@ -310,7 +340,7 @@ int b2_locks_count(blosc2_schunk *schunk)
     if (!schunk->locks.held) return BLOSC2_OK;
     uint64_t generation = ++schunk->locks.generation;
     return schunk->io->write(schunk->io->context, schunk->locks.held->file, &generation, sizeof generation,
-                             COUNTER_AT);
+                             B2_LOCK_COUNTER_AT);
 }
 
 void b2_locks_counted(blosc2_schunk *schunk)
@@ -320,6 +350,24 @@ void b2_locks_counted(blosc2_schunk *schunk)
     b2_locks_count(schunk);
     b2_failure_restore(&failure);
     b2_locks_watch(schunk);
+    b2_locks_settle(schunk);
+}
+
+void blosc2_schunk_remove_beside(const char *path)
+{
+    blosc2_schunk *schunk;
+    b2_failure failure;
+    b2_failure_save(&failure);
+    if (b2_schunk_new(BLOSC2_HOME_FILE, path, &schunk) == BLOSC2_OK) {
+        char *lock = lock_path(schunk);
+        if (lock && b2_schunk_resolve(schunk, schunk->io) == BLOSC2_OK) {
+            b2_lock_file_remove(schunk->io, lock);
+            b2_names_sweep(schunk->names, B2_SWEEP_NOW);
+        }
+        b2_free(lock);
+        blosc2_schunk_free(schunk);
+    }
+    b2_failure_restore(&failure);
 }
 
 void b2_locks_leave(blosc2_schunk *schunk)
@@ -343,10 +391,55 @@ void blosc2_schunk_leave_to_parent(blosc2_schunk *schunk)
     b2_free(lock);
 }
 
-b2_held b2_snapshots_held(const blosc2_schunk *schunk)
+/* Those that hold some of `numbers`: one, and what lies to both sides of it. */
+static void collect(const blosc2_schunk *schunk, b2_numbers numbers, b2_holders *out)
 {
-    if (!locks(schunk)) return B2_HELD_UNKNOWN;
-    return schunk->io->held(schunk->io->context, schunk->locks.snapshot, schunk->locks.generation);
+    b2_numbers run = {0};
+    if (numbers.count == 0 || out->held == B2_HELD_UNKNOWN) return;
+    b2_held held = schunk->io->held(schunk->io->context, schunk->locks.snapshot, numbers, &run);
+    if (held == B2_HELD_NONE) return;
+    if (held == B2_HELD_UNKNOWN || out->count == B2_HOLDERS_MAX) {
+        out->held = B2_HELD_UNKNOWN;
+        return;
+    }
+    out->held = B2_HELD_SOME;
+    out->runs[out->count++] = run;
+    uint64_t stop = numbers.first + numbers.count, run_stop = run.first + run.count;
+    if (run.first > numbers.first)
+        collect(schunk, (b2_numbers){numbers.first, run.first - numbers.first}, out);
+    if (run_stop < stop) collect(schunk, (b2_numbers){run_stop, stop - run_stop}, out);
+}
+
+void b2_locks_find_holders(const blosc2_schunk *schunk, b2_holders *out)
+{
+    b2_numbers own = schunk->store->state;
+    if (own.count == 0) own = (b2_numbers){schunk->locks.generation, 1};
+    out->held = locks(schunk) && own.first + own.count <= B2_NUMBERS ? B2_HELD_NONE : B2_HELD_UNKNOWN;
+    out->count = 0;
+    uint64_t stop = own.first + own.count;
+    collect(schunk, (b2_numbers){0, own.first}, out);
+    collect(schunk, (b2_numbers){stop, B2_NUMBERS - stop}, out);
+}
+
+/* Who is just opening it holds every number, and vouches for nothing. */
+static bool is_within(b2_numbers part, b2_numbers all)
+{
+    return part.first >= all.first && part.first + part.count <= all.first + all.count;
+}
+
+bool b2_locks_have_others(const blosc2_schunk *schunk)
+{
+    enum { TRIES = 4 }; /* one is told at a time, and who is opening may hide who has it open */
+    const b2_io *io = schunk->io;
+    const b2_numbers state = schunk->store->state;
+    if (!locks(schunk) || !schunk->locks.snapshot) return false;
+    for (int i = 0; i < TRIES; i++) {
+        b2_numbers run;
+        if (i > 0) b2_io_sleep(1);
+        if (io->held(io->context, schunk->locks.snapshot, state, &run) != B2_HELD_SOME) return false;
+        if (is_within(run, state)) return true;
+    }
+    return false;
 }
 
 void b2_locks_free(blosc2_schunk *schunk)

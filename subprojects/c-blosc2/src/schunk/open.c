@@ -3,7 +3,22 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "schunk/frame_doubt.h"
 #include "schunk/load.h"
+#include "schunk/sparse_open.h"
+
+/* What is there now, where a tail was read from its second copy: by it another writer is noticed. */
+static void note_fingerprint(b2_frame_file *frame)
+{
+    b2_failure failure;
+    int64_t start = frame->offset + frame->header.frame_bytes - B2_FINGERPRINT_BYTES;
+    if (frame->choice != B2_TAIL_MIRROR) return;
+    b2_failure_save(&failure);
+    int status =
+        frame->io->read(frame->io->context, frame->file, frame->fingerprint, B2_FINGERPRINT_BYTES, start);
+    if (status < 0) memset(frame->fingerprint, 0, sizeof frame->fingerprint);
+    b2_failure_restore(&failure);
+}
 
 /* The frame passes to `schunk`; its file is closed on failure. */
 static int open_contiguous(b2_frame_file *frame, blosc2_schunk *schunk)
@@ -12,6 +27,7 @@ static int open_contiguous(b2_frame_file *frame, blosc2_schunk *schunk)
     if (status == BLOSC2_OK) {
         schunk->io = frame->io;
         schunk->stored_bytes = -1;
+        note_fingerprint(frame);
         const b2_opened opened = {.path = schunk->path,
                                   .offset = frame->offset,
                                   .header = &frame->header,
@@ -21,10 +37,19 @@ static int open_contiguous(b2_frame_file *frame, blosc2_schunk *schunk)
                                   .damaged = frame->found.bytes,
                                   .identity = frame->identity,
                                   .file_bytes = frame->available,
-                                  .lowest = b2_index_lowest(&schunk->index),
+                                  .copy = frame->copy,
+                                  .tail_is_damaged = frame->choice == B2_TAIL_MIRROR,
+                                  .has_record = schunk->recovered == BLOSC2_RECOVERED_WHOLE,
                                   .safety = schunk->safety};
         status = b2_store_frame_open(frame->io, frame->file, &opened, &schunk->store);
         if (status == BLOSC2_OK) b2_schunk_probe(schunk);
+        bool is_short = frame->header.frame_bytes > frame->available;
+        /* Where a sector was lost, chunks may be lost with it: they say so themselves. */
+        bool is_older = schunk->recovered == BLOSC2_RECOVERED_OLDER && !frame->lost_header;
+        if (status == BLOSC2_OK && (is_older || is_short)) {
+            status = b2_schunk_check_whole(schunk);
+            if (status < 0) status = blosc2_fail_within(status, "the last flushed state is not whole");
+        }
     } else {
         frame->io->close(frame->io->context, frame->file);
     }
@@ -32,30 +57,13 @@ static int open_contiguous(b2_frame_file *frame, blosc2_schunk *schunk)
     return status;
 }
 
-static int open_sparse(const b2_io *io, blosc2_schunk *schunk)
+/* After its index was read: its files are opened by path, and another directory may have that by then. */
+static int check_directory(const blosc2_schunk *schunk)
 {
-    b2_frame_file frame = {.io = io};
-    char *path = b2_io_join(schunk->path, "/", "chunks.b2frame");
-    if (!path) return BLOSC2_E_MEMORY;
-    int status = io->identity(io->context, path, &frame.identity);
-    if (status == BLOSC2_OK) status = io->open(io->context, path, B2_OPEN_READ_INSIDE, &frame.file);
-    if (status == BLOSC2_OK) {
-        status = b2_load_frame(&frame, B2_FRAME_SPARSE, schunk);
-        io->close(io->context, frame.file);
-        b2_frame_file_free(&frame);
-    } else if (status == BLOSC2_E_NOT_FOUND) {
-        status = blosc2_fail(BLOSC2_E_CORRUPT, "a directory without chunks.b2frame is no sparse frame");
-    }
-    b2_free(path);
-    if (status == BLOSC2_OK) status = b2_index_check_files(&schunk->index);
-    if (status < 0) return status;
-    schunk->stored_bytes = -1;
-    schunk->files_bytes = frame.header.section_bytes;
-    const b2_opened_directory opened = {schunk->path, b2_index_highest(&schunk->index), frame.identity,
-                                        schunk->safety};
-    status = b2_store_sparse_open(io, &opened, &schunk->store);
-    if (status == BLOSC2_OK) b2_schunk_probe(schunk);
-    return status;
+    b2_identity now;
+    if (!schunk->locks.snapshot) return BLOSC2_OK; /* nobody was told of any */
+    int status = schunk->io->identity(schunk->io->context, schunk->path, &now);
+    return status < 0 ? status : b2_locks_check_snapshot(schunk, &now);
 }
 
 static int open_path(blosc2_schunk *schunk)
@@ -71,23 +79,33 @@ static int open_path(blosc2_schunk *schunk)
     if (kind == B2_PATH_DIRECTORY) {
         schunk->home = BLOSC2_HOME_DIRECTORY;
         if (offset) return blosc2_fail(BLOSC2_E_ARGUMENT, "offset: %lld of a directory", (long long)offset);
-        if (io == &schunk->mapped_io)
+        if (schunk->is_mapped)
             return blosc2_fail(BLOSC2_E_ARGUMENT, "a directory cannot be mapped: its chunks are files each");
         b2_locks_watch(schunk);
-        return open_sparse(io, schunk);
+        status = b2_open_sparse(io, schunk);
+        return status < 0 ? status : check_directory(schunk);
     }
     b2_locks_watch(schunk);
     b2_frame_file frame = {.io = io, .offset = offset};
     b2_open_mode mode = schunk->mode == BLOSC2_READ ? B2_OPEN_READ : B2_OPEN_UPDATE;
-    status = io->identity(io->context, schunk->path, &frame.identity);
+    status = io->open(io->context, schunk->path, mode, &frame.file);
+    if (status < 0) return status;
+    status = io->identify(io->context, frame.file, &frame.identity);
+    if (status == BLOSC2_OK) status = b2_locks_check_snapshot(schunk, &frame.identity);
+    if (status < 0) {
+        io->close(io->context, frame.file);
+        return status;
+    }
     schunk->seen = frame.identity;
-    if (status == BLOSC2_OK) status = io->open(io->context, schunk->path, mode, &frame.file);
-    return status < 0 ? status : open_contiguous(&frame, schunk);
+    return open_contiguous(&frame, schunk);
 }
+
+/* By what a frame is opened. */
+typedef enum open_by { OPEN_BY_HEADER, OPEN_BY_COPY } open_by;
 
 /* Open what is at the path of `like` now, as that was opened; a name and settings are all that it need have.
  */
-static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
+static int open_by_one(const blosc2_schunk *like, open_by by, blosc2_schunk **out)
 {
     blosc2_schunk *schunk;
     int status = b2_schunk_new(BLOSC2_HOME_FILE, like->path, &schunk);
@@ -95,14 +113,92 @@ static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
     schunk->max_bytes = like->max_bytes;
     schunk->safety = like->safety;
     schunk->mode = like->mode;
+    schunk->prefers_copy = like->prefers_copy;
     schunk->offset = like->offset;
-    schunk->mapped_io = like->mapped_io;
-    schunk->io = like->io == &like->mapped_io ? &schunk->mapped_io : like->io;
+    schunk->is_mapped = like->is_mapped;
+    schunk->takes_copy = by == OPEN_BY_COPY;
+    schunk->is_again = like->committed && like->recovered != BLOSC2_RECOVERED_OLDER;
+    schunk->names = b2_names_hold(like->names); /* resolved once */
+    schunk->io = like->io;
     status = open_path(schunk);
     if (status < 0)
         blosc2_schunk_free(schunk);
     else
         *out = schunk;
+    return status;
+}
+
+/* Whether the state that copies of the header tell of is the better one. */
+static int is_better(const blosc2_schunk *opened, const blosc2_schunk *copied, b2_doubt doubt,
+                     uint64_t serial, bool *better)
+{
+    int status = BLOSC2_OK;
+    *better = false;
+    if (b2_frame_serial(copied) != serial) return BLOSC2_OK; /* that one is damaged */
+    if (doubt == B2_DOUBT_OLD_HEADER)
+        *better = true;
+    else
+        status = b2_frame_find_lost(opened, copied, better);
+    if (status == BLOSC2_OK && *better && b2_frame_check_ends(copied) == BLOSC2_E_CORRUPT) *better = false;
+    return status;
+}
+
+/* A header may have lost its last write, and chunks of a state that was not flushed may be gone: then the
+ * copies have what was flushed. */
+static int settle_doubt(const blosc2_schunk *like, b2_doubt doubt, uint64_t serial, blosc2_schunk **opened)
+{
+    blosc2_schunk *copied;
+    b2_failure failure;
+    bool better;
+    b2_failure_save(&failure);
+    int status = open_by_one(like, OPEN_BY_COPY, &copied);
+    if (status == BLOSC2_E_MEMORY || status == BLOSC2_E_INTERRUPTED || status == BLOSC2_E_CHANGED)
+        return status;
+    if (status == BLOSC2_OK) {
+        status = is_better(*opened, copied, doubt, serial, &better);
+        if (status == BLOSC2_OK && better) /* the doubt was of a state that was being replaced */
+            status = (*opened)->store->ops->check((*opened)->store);
+        if (status == BLOSC2_OK && better) {
+            copied->recovered = doubt == B2_DOUBT_OLD_HEADER ? BLOSC2_RECOVERED_COPY : BLOSC2_RECOVERED_OLDER;
+            blosc2_schunk *old = *opened;
+            *opened = copied;
+            copied = old;
+        }
+        blosc2_schunk_free(copied);
+        if (status < 0) return status;
+    }
+    b2_failure_restore(&failure); /* the state of the header is what there is */
+    return BLOSC2_OK;
+}
+
+/* Take what is there, by the header or by copies of it. */
+static int choose(const blosc2_schunk *like, blosc2_schunk **opened)
+{
+    const blosc2_schunk *first = *opened;
+    uint64_t serial = 0;
+    bool is_later =
+        first->recovered == BLOSC2_RECOVERED_NOTHING || first->recovered == BLOSC2_RECOVERED_WHOLE;
+    bool may_doubt = first->home == BLOSC2_HOME_FILE && first->offset == 0 && !first->is_doubtful &&
+                     first->seal == BLOSC2_SEAL_WHOLE && is_later;
+    b2_doubt doubt = may_doubt ? b2_frame_doubt(first, &serial) : B2_DOUBT_NONE;
+    /* Since somebody has that state open, the system has not gone down; a handle that has a state steps back
+     * from none. */
+    if (doubt == B2_DOUBT_UNFLUSHED && (like->committed || b2_locks_have_others(first)))
+        doubt = B2_DOUBT_NONE;
+    return doubt == B2_DOUBT_NONE ? BLOSC2_OK : settle_doubt(like, doubt, serial, opened);
+}
+
+static int open_once(const blosc2_schunk *like, blosc2_schunk **out)
+{
+    int status = open_by_one(like, OPEN_BY_HEADER, out);
+    if (status < 0) return status;
+    status = choose(like, out);
+    if (status == BLOSC2_OK) {
+        b2_locks_settle(*out); /* not before: who has it open vouches for it */
+    } else {
+        blosc2_schunk_free(*out);
+        *out = NULL;
+    }
     return status;
 }
 
@@ -145,12 +241,13 @@ static int open_at_path(const blosc2_origin *origin, blosc2_schunk **out)
     like->max_bytes = origin->max_bytes;
     like->safety = origin->safety;
     like->offset = origin->offset;
+    like->prefers_copy = origin->prefers_copy;
     like->mode = origin->mode == BLOSC2_UPDATE ? BLOSC2_UPDATE : BLOSC2_READ;
-    if (origin->mode == BLOSC2_READ_MAPPED) {
-        b2_io_mapped(&like->mapped_io);
-        like->io = &like->mapped_io;
-    }
-    status = b2_schunk_open_again(like, out);
+    b2_io mapped;
+    like->is_mapped = origin->mode == BLOSC2_READ_MAPPED;
+    if (like->is_mapped) b2_io_mapped(&mapped);
+    status = b2_schunk_resolve(like, like->is_mapped ? &mapped : like->io);
+    if (status == BLOSC2_OK) status = b2_schunk_open_again(like, out);
     blosc2_schunk_free(like);
     return status;
 }

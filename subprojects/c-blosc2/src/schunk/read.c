@@ -92,7 +92,8 @@ static int compare_i32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* End of the block that starts at `start`: the next start in the file, if blocks lie one after another. */
+/* End of the block that starts at `start`: the next start in the file, if blocks lie one after another.
+ * Starts of blocks that nobody wants may be damaged. */
 static int32_t next_start(const int32_t *sorted, int32_t count, int32_t start, int32_t cbytes)
 {
     int32_t low = 0, high = count;
@@ -103,24 +104,25 @@ static int32_t next_start(const int32_t *sorted, int32_t count, int32_t start, i
         else
             high = middle;
     }
-    return low < count ? sorted[low] : cbytes;
+    return low < count && sorted[low] < cbytes ? sorted[low] : cbytes;
 }
 
 /* Starts of the wanted blocks in `wanted`, all starts sorted in `sorted`. */
 static int order_blocks(const blosc2_view *view, const int32_t *blocks, int32_t count, int32_t *wanted,
                         int32_t *sorted)
 {
-    for (int32_t i = 0; i < view->block_count; i++) {
-        int status = b2_view_block_start(view, i, &sorted[i]);
-        if (status < 0) return status;
-    }
+    for (int32_t i = 0; i < view->block_count; i++)
+        sorted[i] = b2_load_le_i32(view->bytes + view->header_bytes + 4 * (size_t)i);
     for (int32_t i = 0; i < count; i++) {
         if (blocks[i] < 0 || blocks[i] >= view->block_count)
             return blosc2_fail(BLOSC2_E_ARGUMENT, "block: %d (expected 0..%d)", blocks[i],
                                view->block_count - 1);
-        wanted[i] = sorted[blocks[i]];
+        int status = b2_view_block_start(view, blocks[i], &wanted[i]);
+        if (status < 0) return status;
     }
-    wanted[count] = sorted[0]; /* delta needs block 0; its neighbours rarely make it cost more */
+    b2_pipeline pipeline = b2_view_pipeline(view); /* delta needs block 0 */
+    int status = b2_pipeline_has_delta(&pipeline) ? b2_view_block_start(view, 0, &wanted[count]) : BLOSC2_OK;
+    if (status < 0) return status;
     qsort(sorted, (size_t)view->block_count, sizeof *sorted, compare_i32);
     return BLOSC2_OK;
 }
@@ -290,9 +292,11 @@ static int fetch_view(fetch_job *fetch, int64_t chunk, const int32_t *blocks, in
 }
 
 /* Check the chunk; of blocks that are listed each when it is used, while its bytes are in the CPU's cache. */
-static int verify(blosc2_view *view, const int32_t *blocks)
+static int verify(blosc2_view *view, b2_tag tag, const int32_t *blocks)
 {
     const uint8_t *postscript = view->bytes + view->cbytes;
+    int status = tag.bytes ? b2_postscript_check_tag(view, postscript, tag.bytes, tag.crc) : BLOSC2_OK;
+    if (status < 0) return status;
     if (!blocks || view->vl_blocks || b2_postscript_count(view) <= 1)
         return b2_postscript_check(view, postscript);
     view->postscript = postscript;
@@ -313,7 +317,7 @@ static int check_unsupported(const fetch_job *fetch, int status)
     uint8_t header[B2_HEADER_EXTENDED] = {0}, postscript[B2_POSTSCRIPT_MIN];
     b2_store *store = fetch->schunk->store;
     b2_failure failure;
-    if (status != BLOSC2_E_UNSUPPORTED || !fetch->schunk->verifies) return status;
+    if (status != BLOSC2_E_UNSUPPORTED || !b2_schunk_is_sealed(fetch->schunk)) return status;
     b2_failure_save(&failure);
     size_t bytes = (size_t)b2_min_i64(fetch->room, sizeof header);
     int found = store->ops->read(store, fetch->location, 0, header, bytes);
@@ -329,21 +333,47 @@ static int check_unsupported(const fetch_job *fetch, int status)
     return found == BLOSC2_OK ? status : found;
 }
 
-int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
-                       blosc2_workspace *workspace, blosc2_view *view)
+/* Whether compressed bytes are to be stored again that no seal vouches for. */
+static bool needs_voucher(const blosc2_schunk *schunk, blosc2_use use)
+{
+    if (b2_schunk_is_sealed(schunk) || !schunk->is_foreign) return false;
+    return use == BLOSC2_USE_COPY || (use == BLOSC2_USE_REBUILD && schunk->seal == BLOSC2_SEAL_BROKEN);
+}
+
+/* All of a chunk that no seal vouches for. */
+static int view_vouched(const blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace,
+                        blosc2_view *view)
+{
+    const uint8_t *postscript;
+    int status = b2_schunk_view_unverified(schunk, chunk, workspace, view, &postscript);
+    if (status == BLOSC2_OK) status = b2_schunk_vouch(view, postscript, workspace);
+    return status < 0 ? b2_schunk_blame(schunk, chunk, status) : BLOSC2_OK;
+}
+
+int blosc2_schunk_view_for(const blosc2_schunk *schunk, int64_t chunk, blosc2_use use, const int32_t *blocks,
+                           int32_t block_count, blosc2_workspace *workspace, blosc2_view *view)
 {
     int status = check_chunk_number(schunk, chunk);
     if (status < 0) return status;
     int64_t entry = b2_index_get(&schunk->index, chunk);
     if (entry < 0) return view_special(schunk, chunk, entry, workspace, view);
-    fetch_job fetch = {.schunk = schunk, .use = schunk->verifies ? POSTSCRIPT_NEEDED : POSTSCRIPT_IGNORED};
+    if (needs_voucher(schunk, use)) return view_vouched(schunk, chunk, workspace, view);
+    bool verifies = schunk->verifies || (use != BLOSC2_USE_READ && b2_schunk_is_sealed(schunk));
+    fetch_job fetch = {.schunk = schunk, .use = verifies ? POSTSCRIPT_NEEDED : POSTSCRIPT_IGNORED};
     blosc2_view got;
     status = fetch_view(&fetch, chunk, blocks, block_count, workspace, &got);
     status = check_unsupported(&fetch, status);
-    if (status == BLOSC2_OK && fetch.after) status = verify(&got, blocks);
+    if (status == BLOSC2_OK && fetch.after)
+        status = verify(&got, b2_index_tag(&schunk->index, chunk), blocks);
     if (status < 0) return b2_schunk_blame(schunk, chunk, status);
     *view = got;
     return BLOSC2_OK;
+}
+
+int blosc2_schunk_view(const blosc2_schunk *schunk, int64_t chunk, const int32_t *blocks, int32_t block_count,
+                       blosc2_workspace *workspace, blosc2_view *view)
+{
+    return blosc2_schunk_view_for(schunk, chunk, BLOSC2_USE_READ, blocks, block_count, workspace, view);
 }
 
 int b2_schunk_view_unverified(const blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace,

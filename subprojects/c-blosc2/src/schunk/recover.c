@@ -2,12 +2,19 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/checked.h"
 #include "blosc2.h"
 #include "frame/frame.h"
+#include "frame/record.h"
 
-/* The one field that is the same in all headers of a file: header_len of docs/format/frame-format.md 1. */
-enum { HEADER_LEN = 11 };
+/* Near copies begin at any byte of this much, far ones at a sector below that (schunk/frame_copies.c). */
+enum {
+    NEAR_BYTES = 1 << 16,
+    SECTOR = 4096,
+    FAR_END = 2 * (B2_RECORD_HEADER_MAX + SECTOR),
+    HEAD_BYTES = 16,
+    TRIES_MAX = 32
+};
 
 static int read_at(const b2_io *io, b2_file *file, b2_buffer *out, int64_t bytes, int64_t position)
 {
@@ -22,44 +29,135 @@ static int header_size(const b2_io *io, b2_file *file, int64_t file_bytes, int32
     *size = 0;
     if (file_bytes < (int64_t)sizeof head) return BLOSC2_OK;
     int status = io->read(io->context, file, head, sizeof head, 0);
-    int32_t bytes = b2_load_be_i32(head + HEADER_LEN);
-    if (status == BLOSC2_OK && bytes >= B2_FRAME_HEADER_MIN && bytes <= B2_RECORD_HEADER_MAX) *size = bytes;
-    return status;
+    if (status < 0) return status;
+    int32_t bytes = b2_frame_stated_header_bytes(head);
+    if (bytes >= B2_FRAME_HEADER_MIN && bytes <= B2_RECORD_HEADER_MAX) *size = bytes;
+    return BLOSC2_OK;
 }
 
-static int read_record(const b2_io *io, b2_file *file, b2_record_kind kind, int64_t file_bytes,
-                       int32_t header_bytes, b2_buffer *record, bool *is_there)
-{
-    int64_t bytes = b2_record_bytes(kind, header_bytes);
-    int64_t position = kind == B2_RECORD_REDO ? file_bytes - bytes : header_bytes;
-    *is_there = position >= header_bytes && position <= file_bytes - bytes;
-    return *is_there ? read_at(io, file, record, bytes, position) : BLOSC2_OK;
-}
-
-static int recover(const b2_io *io, b2_file *file, b2_record_kind kind, b2_buffer *record, b2_buffer *found,
-                   b2_buffer *header)
+static int recover(const b2_io *io, b2_file *file, b2_buffer *record, b2_buffer *found, b2_buffer *header)
 {
     int64_t file_bytes;
     int32_t header_bytes = 0;
-    bool is_there = false;
     const uint8_t *right = NULL;
     int status = io->size(io->context, file, &file_bytes);
     if (status == BLOSC2_OK) status = header_size(io, file, file_bytes, &header_bytes);
     if (status < 0 || header_bytes == 0) return status;
-    status = read_record(io, file, kind, file_bytes, header_bytes, record, &is_there);
-    if (status == BLOSC2_OK && is_there) status = read_at(io, file, found, header_bytes, 0);
-    if (status < 0 || !is_there) return status;
-    if (!b2_record_parse(kind, record->bytes, found->bytes, header_bytes, &right)) return BLOSC2_OK;
+    int64_t bytes = b2_record_bytes(header_bytes), position = file_bytes - bytes;
+    if (position < header_bytes) return BLOSC2_OK;
+    status = read_at(io, file, record, bytes, position);
+    if (status == BLOSC2_OK) status = read_at(io, file, found, header_bytes, 0);
+    if (status < 0 || !b2_record_parse(record->bytes, found->bytes, header_bytes, &right)) return status;
     status = b2_buffer_reserve(header, (size_t)header_bytes);
     if (status == BLOSC2_OK) memcpy(header->bytes, right, (size_t)header_bytes);
     return status;
 }
 
-int b2_recover_header(const b2_io *io, b2_file *file, b2_record_kind kind, b2_buffer *found,
-                      b2_buffer *header)
+/* A read past the end is none of ours: the file is being cut meanwhile. */
+static int not_cut(int status)
+{
+    return status == BLOSC2_E_CORRUPT ? BLOSC2_OK : status;
+}
+
+int b2_recover_header(const b2_io *io, b2_file *file, b2_buffer *found, b2_buffer *header)
 {
     b2_buffer record = {0};
-    int status = recover(io, file, kind, &record, found, header);
+    int status = recover(io, file, &record, found, header);
     b2_buffer_free(&record);
-    return status == BLOSC2_E_CORRUPT ? BLOSC2_OK : status; /* the file is being cut meanwhile */
+    return not_cut(status);
+}
+
+/* ------------------------------------------------------------------ copies */
+
+/* Put a copy where it belongs: the latest is the first. Equal ones count once. */
+static void add(b2_copies *out, const b2_copy *copy)
+{
+    int at = 0;
+    while (at < out->count && out->items[at].serial > copy->serial) at++;
+    for (int i = at; i < out->count && out->items[i].serial == copy->serial; i++)
+        if (out->items[i].tail_crc == copy->tail_crc) return;
+    if (at == B2_COPIES_MAX) return;
+    if (out->count == B2_COPIES_MAX) out->count--;
+    memmove(out->items + at + 1, out->items + at, (size_t)(out->count - at) * sizeof *out->items);
+    out->items[at] = *copy;
+    out->count++;
+}
+
+typedef struct search {
+    const b2_io *io;
+    b2_file *file;
+    int64_t file_bytes;
+    int64_t used; /* of the bytes of `out`, which do not move */
+    int tries;    /* a file that is full of what looks like copies is none of ours */
+    b2_copies *out;
+} search;
+
+/* Look at one place. @param head  HEAD_BYTES bytes that lie there. */
+static int look(search *s, const uint8_t *head, int64_t position)
+{
+    int64_t bytes = b2_copy_stated_bytes(head);
+    b2_copy copy;
+    if (bytes == 0 || bytes > s->file_bytes - position) return BLOSC2_OK;
+    if (bytes > (int64_t)s->out->bytes.capacity - s->used || s->tries++ == TRIES_MAX) return BLOSC2_OK;
+    uint8_t *at = s->out->bytes.bytes + s->used;
+    int status = s->io->read(s->io->context, s->file, at, (size_t)bytes, position);
+    if (status == BLOSC2_OK && b2_copy_parse(at, bytes, &copy)) {
+        add(s->out, &copy);
+        s->used += bytes;
+    }
+    return not_cut(status);
+}
+
+static int look_near(search *s, const uint8_t *bytes, int64_t count)
+{
+    int status = BLOSC2_OK;
+    for (int64_t at = 0; at + HEAD_BYTES <= count && status == BLOSC2_OK; at++)
+        if (bytes[at] == b2_copy_magic[0]) status = look(s, bytes + at, at);
+    return status;
+}
+
+static int look_far(search *s)
+{
+    int status = BLOSC2_OK;
+    for (int64_t at = NEAR_BYTES; at < FAR_END && at + HEAD_BYTES <= s->file_bytes && status == BLOSC2_OK;
+         at += SECTOR) {
+        uint8_t head[HEAD_BYTES];
+        status = s->io->read(s->io->context, s->file, head, sizeof head, at);
+        if (status == BLOSC2_OK) status = look(s, head, at);
+    }
+    return not_cut(status);
+}
+
+int b2_recover_copies(const b2_io *io, b2_file *file, b2_copies *out)
+{
+    search s = {.io = io, .file = file, .out = out};
+    b2_buffer start = {0};
+    *out = (b2_copies){0};
+    int status = io->size(io->context, file, &s.file_bytes);
+    if (status < 0) return status;
+    int64_t count = b2_min_i64(s.file_bytes, NEAR_BYTES);
+    /* Memory in proportion to the file, and to the copies there may be. */
+    int64_t room = b2_min_i64(B2_COPIES_MAX * b2_copy_bytes(B2_RECORD_HEADER_MAX), s.file_bytes);
+    status = b2_buffer_reserve_exactly(&out->bytes, (size_t)room);
+    if (status == BLOSC2_OK) status = read_at(io, file, &start, count, 0);
+    if (status == BLOSC2_OK) status = look_near(&s, start.bytes, count);
+    if (status == BLOSC2_OK) status = look_far(&s);
+    b2_buffer_free(&start);
+    return not_cut(status);
+}
+
+bool b2_recover_disagrees(const b2_io *io, b2_file *file, const uint8_t *header, int32_t header_bytes,
+                          uint32_t tail_crc)
+{
+    int64_t bytes = b2_copy_bytes(header_bytes), file_bytes;
+    b2_buffer buffer = {0};
+    b2_copy copy;
+    bool is_there =
+        header_bytes <= B2_RECORD_HEADER_MAX && io->size(io->context, file, &file_bytes) == BLOSC2_OK &&
+        file_bytes - header_bytes >= bytes && read_at(io, file, &buffer, bytes, header_bytes) == BLOSC2_OK;
+    bool disagrees = is_there && b2_copy_parse(buffer.bytes, bytes, &copy) &&
+                     copy.header_bytes == header_bytes && copy.tail_crc != tail_crc &&
+                     memcmp(copy.header, header, (size_t)header_bytes) == 0;
+    b2_buffer_free(&buffer);
+    return disagrees;
 }

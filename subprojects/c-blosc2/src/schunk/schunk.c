@@ -37,6 +37,13 @@ int b2_schunk_new(blosc2_home home, const char *path, blosc2_schunk **out)
     return BLOSC2_OK;
 }
 
+int b2_schunk_resolve(blosc2_schunk *schunk, const b2_io *io)
+{
+    int status = b2_names_create(io, schunk->path, &schunk->names);
+    if (status == BLOSC2_OK) schunk->io = b2_names_io(schunk->names);
+    return status;
+}
+
 void blosc2_schunk_free(blosc2_schunk *schunk)
 {
     if (!schunk) return;
@@ -47,7 +54,7 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
         if (schunk->home == BLOSC2_HOME_MEMORY)
             for (int64_t i = 0; i < schunk->index.count && schunk->index.entries; i++)
                 if (schunk->index.entries[i] >= 0)
-                    schunk->store->ops->drop(schunk->store, schunk->index.entries[i]);
+                    schunk->store->ops->drop(schunk->store, schunk->index.entries[i], 0);
         schunk->store->ops->free(schunk->store);
     }
     b2_locks_free(schunk);
@@ -58,6 +65,12 @@ void blosc2_schunk_free(blosc2_schunk *schunk)
     b2_free(schunk->dead.items);
     b2_buffer_free(&schunk->postscript);
     blosc2_workspace_free(schunk->workspace);
+    while (schunk->reloaded_cparams) {
+        b2_shown_cparams *kept = schunk->reloaded_cparams;
+        schunk->reloaded_cparams = kept->before;
+        b2_free(kept);
+    }
+    b2_names_release(schunk->names);
     b2_free(schunk->path);
     b2_free(schunk);
     b2_failure_restore(&failure);
@@ -140,10 +153,12 @@ static int create_store(blosc2_schunk *schunk)
     case BLOSC2_HOME_FILE:
     case BLOSC2_HOME_DIRECTORY: {
         b2_path_kind kind;
-        int status = schunk->io->kind(schunk->io->context, schunk->path, &kind);
+        int status = b2_schunk_resolve(schunk, schunk->io);
+        if (status == BLOSC2_OK) status = schunk->io->kind(schunk->io->context, schunk->path, &kind);
         if (status < 0) return status;
         if (kind != B2_PATH_NONE)
             return blosc2_fail_io(BLOSC2_E_EXISTS, EEXIST, schunk->path, "%s exists already", schunk->path);
+        b2_names_sweep(schunk->names, B2_SWEEP_SELDOM);
         if (schunk->home == BLOSC2_HOME_DIRECTORY)
             return b2_store_sparse_create(schunk->io, schunk->path, schunk->safety.durability,
                                           &schunk->store);
@@ -161,7 +176,7 @@ int blosc2_schunk_create(const blosc2_schunk_options *options, blosc2_schunk **o
     blosc2_schunk *schunk;
     status = b2_schunk_new(options->home, options->path, &schunk);
     if (status < 0) return status;
-    schunk->cparams = options->cparams;
+    schunk->cparams = schunk->opened_cparams = options->cparams;
     schunk->safety = options->safety;
     bool on_disk = options->home == BLOSC2_HOME_FILE || options->home == BLOSC2_HOME_DIRECTORY;
     if (on_disk && options->safety.checksums == BLOSC2_CHECKSUMS_ON) schunk->seal = BLOSC2_SEAL_WHOLE;
@@ -202,8 +217,7 @@ blosc2_home blosc2_schunk_home(const blosc2_schunk *schunk)
 
 bool blosc2_schunk_in_memory(const blosc2_schunk *schunk)
 {
-    return schunk->home == BLOSC2_HOME_MEMORY || schunk->home == BLOSC2_HOME_MEMFRAME ||
-           schunk->io == &schunk->mapped_io;
+    return schunk->home == BLOSC2_HOME_MEMORY || schunk->home == BLOSC2_HOME_MEMFRAME || schunk->is_mapped;
 }
 
 bool blosc2_schunk_read_only(const blosc2_schunk *schunk)
@@ -218,7 +232,8 @@ const char *blosc2_schunk_path(const blosc2_schunk *schunk)
 
 const blosc2_cparams *blosc2_schunk_cparams(const blosc2_schunk *schunk)
 {
-    return &schunk->cparams;
+    const blosc2_cparams *shown = schunk->shown;
+    return shown ? shown : &schunk->opened_cparams;
 }
 
 blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk)
@@ -229,6 +244,31 @@ blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk)
 bool blosc2_schunk_verifies(const blosc2_schunk *schunk)
 {
     return schunk->verifies;
+}
+
+int blosc2_schunk_check_sound(const blosc2_schunk *schunk)
+{
+    if (!schunk->is_doubtful) return BLOSC2_OK;
+    return blosc2_fail(BLOSC2_E_CORRUPT,
+                       "%s: header, index or trailer do not match their checksum: with checksum=False it can "
+                       "be read, but neither changed nor copied. Write what is right of it to a new array",
+                       schunk->path[0] ? schunk->path : "the frame");
+}
+
+bool blosc2_schunk_layers_in_doubt(const blosc2_schunk *schunk)
+{
+    return schunk->seal == BLOSC2_SEAL_LAYERS || schunk->doubts_layers;
+}
+
+void blosc2_schunk_doubt_layers(blosc2_schunk *schunk)
+{
+    if (schunk->seal == BLOSC2_SEAL_WHOLE) schunk->seal = BLOSC2_SEAL_LAYERS;
+    if (schunk->seal == BLOSC2_SEAL_NONE) schunk->doubts_layers = true;
+}
+
+blosc2_seal b2_schunk_seal_of_copies(const blosc2_schunk *schunk)
+{
+    return blosc2_schunk_layers_in_doubt(schunk) ? BLOSC2_SEAL_LAYERS : BLOSC2_SEAL_WHOLE;
 }
 
 const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk)
@@ -243,7 +283,8 @@ blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk)
 
 int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk)
 {
-    return schunk->index.count;
+    int64_t chunk_bytes = schunk->chunk_bytes; /* of atomics: the index may be another's to change */
+    return chunk_bytes > 0 ? b2_ceil_div(schunk->nbytes, chunk_bytes) : schunk->index.count;
 }
 
 int32_t blosc2_schunk_chunk_bytes(const blosc2_schunk *schunk)

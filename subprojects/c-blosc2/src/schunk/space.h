@@ -3,42 +3,42 @@
  * ends. Positions count from the start of the section. Pure: no I/O.
  *
  * Committed bytes are never written over. Bytes that a commit makes dead are *ripe* once another commit has
- * been made (a reader without a lock has that long to notice), and once the commit is on the medium: before
- * that, a power cut may bring the state back that needs them. They are free when they are *wiped*, and that
- * is on the medium, too: else a power cut that takes what is written there could leave the old chunk in its
- * place, which checks out (docs/design/durability.md).
+ * been made (a reader without a lock has that long to notice), once a commit without them is on the medium
+ * (before that, a power cut may bring the state back that needs them), and if nobody reads a state that has
+ * them. Then they are free; but a power cut that takes what is written there could leave the old chunk in its
+ * place. Where chunks have tags that is noticed; where they have not, what is ripe is *wiped* first: zeros
+ * over its start, or all of it. What others have left is not wiped: it may be as large as the file. Who
+ * writes there has to sync before the header (docs/design/durability.md). What a change has written and given
+ * back nobody else has seen: it may take it again at once.
  */
 #ifndef B2_SCHUNK_SPACE_H
 #define B2_SCHUNK_SPACE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "schunk/extents.h"
 
-/** The bytes [start, stop). */
-typedef struct b2_extent {
-    int64_t start, stop;
-    int64_t died;  /* number of the commit that made it dead */
-    bool is_mixed; /* of pieces that nobody knows: all of it is to be wiped, not its start alone */
-} b2_extent;
-
-typedef struct b2_extents {
-    b2_extent *items; /* owned */
-    int64_t count, room;
-} b2_extents;
+/** Extents that are taken from: ascending, apart from each other, below the end. */
+typedef struct b2_pool {
+    b2_extents list;
+    int64_t cursor;  /* where the last search ended */
+    int64_t no_room; /* no extent is this large */
+} b2_pool;
 
 /** Begin with b2_space_init(). Lists grow as needed; what has no room in them stays unused. */
 typedef struct b2_space {
-    b2_extents free;  /* ascending, apart from each other, below `end` */
-    b2_extents taken; /* out of `free`, by the open change */
-    b2_extents spare; /* given back by the open change: dead when it is committed */
-    b2_extents dead;  /* in the order in which they died */
-    b2_extents wiped; /* out of `dead`, in the same order */
-    int64_t end;      /* all is free from here on */
+    b2_pool free;
+    b2_pool spare;      /* given back by the open change, which alone has seen it: it takes that again */
+    b2_extents taken;   /* out of `free`, by the open change */
+    b2_extents unwiped; /* an old chunk may begin anywhere there, and there are no tags: ascending, apart */
+    b2_extents dead;    /* in the order in which they died */
+    b2_extents ripe;    /* out of `dead`: nobody needs it any more */
+    int64_t end;        /* all is free from here on, but for the kept place */
     int64_t committed_end;
-    int64_t cursor;          /* of `free`: where the last search ended */
-    int64_t no_room;         /* no free extent is this large */
-    int64_t dead_bytes;      /* of `dead` and `wiped` */
-    int64_t wiped_synced;    /* so many of `wiped` are wiped on the medium */
+    int64_t kept_start, kept_stop; /* never taken nor freed: b2_space_keep() */
+    int64_t dead_bytes;            /* of `dead` and `ripe` */
+    int64_t spare_bytes;           /* of `spare` */
+    int64_t spare_left;            /* up to so many of them are left alone */
+    bool is_tagged;     /* an old chunk in the place of a lost write is told from the new one: frame/tags.h */
+    bool has_rewritten; /* the open change has taken what it had written before, or what nobody has wiped */
     int64_t commits, synced; /* number of the last commit, and of the last one on the medium */
     bool frozen;             /* nothing below `end` is taken: somebody still reads there */
 } b2_space;
@@ -56,32 +56,50 @@ int b2_space_take_from(b2_space *space, int64_t low, int64_t bytes, int64_t *sta
 /** Take just the bytes [start, start + bytes), in use or not: only for what is known to be unused. */
 void b2_space_claim(b2_space *space, int64_t start, int64_t bytes);
 
-/** Give back what the open change has taken. */
+/** Keep [start, stop) for something else, once: nothing is taken there. It is unused, or beyond the end. */
+void b2_space_keep(b2_space *space, int64_t start, int64_t stop);
+
+/** Give back what the open change has taken: all that one call of b2_space_take() gave. */
 void b2_space_give_back(b2_space *space, int64_t start, int64_t bytes);
 
-/** The change is committed. */
+/** The change is committed. What it gave back is free if chunks have tags, else dead. */
 void b2_space_commit(b2_space *space);
 
 /** What the last commit does not use any more. */
 void b2_space_bury(b2_space *space, b2_extent extent);
 
-/** The change is undone: what it took is dead, for it was written. */
+/** What no state uses that was ever committed, or none but those before the frame was opened. */
+void b2_space_bury_old(b2_space *space, b2_extent extent);
+
+/** The change is undone: what it took is dead, for it was written; no state uses it. */
 void b2_space_rollback(b2_space *space);
 
-/** The last commit is on the medium, and all that was wiped. */
+/** Bytes that are free. */
+int64_t b2_space_free_bytes(const b2_space *space);
+
+/** The last commit is on the medium, and what names the state to be found there names no older one. */
 void b2_space_synced(b2_space *space);
 
-/** How many of `dead`, from the first on, are ripe; or would be after a sync. */
-int64_t b2_space_ripe(const b2_space *space);
-int64_t b2_space_ripe_after_sync(const b2_space *space);
+/**
+ * Have all that nobody needs any more in `ripe`: what died before the last commit, and is not in the last one
+ * on the medium either.
+ * @param needed  By somebody who reads an older state: ascending, apart from each other. It stays dead.
+ */
+void b2_space_ripen(b2_space *space, const b2_extents *needed);
 
-/** The first `count` of `dead` have been wiped. */
-void b2_space_wiped(b2_space *space, int64_t count);
-
-/** Make free what is wiped and synced. Between changes. */
+/**
+ * Make `ripe` free. Between changes. Where chunks have no tags it must have been wiped, if only this handle
+ * has written there, and synced.
+ */
 void b2_space_settle(b2_space *space);
 
-/** Make free all that is ripe: where each commit is synced before its header, nothing need be wiped. */
-void b2_space_settle_unwiped(b2_space *space);
+/**
+ * All of [start, stop) that is neither in use nor kept, and not known to be free or dead, is dead. What is in
+ * use, kept, or below `start`, is neither free nor dead, whatever was thought. Between changes.
+ * @param live  Extents in use: ascending, not overlapping.
+ * @param died  Number of the commit that made the rest dead; -1: an earlier one than those of this map.
+ * @return False if memory is short: nothing may be made free then.
+ */
+bool b2_space_account(b2_space *space, int64_t start, int64_t stop, const b2_extents *live, int64_t died);
 
 #endif

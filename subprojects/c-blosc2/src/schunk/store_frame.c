@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 #include "schunk/frame_store.h"
+#include "schunk/neighbour.h"
 
 static int frame_room(b2_store *base, int64_t location, int64_t *bytes)
 {
@@ -66,7 +67,7 @@ static int check_header(const b2_frame_store *store)
     if (status == BLOSC2_OK) status = io->read(io->context, store->file, found.bytes, size, store->offset);
     bool same = status == BLOSC2_OK && memcmp(found.bytes, expected, size) == 0;
     b2_buffer_free(&found);
-    if (same) {
+    if (same && !store->tail_is_damaged) {
         status = io->read(io->context, store->file, fingerprint, sizeof fingerprint,
                           store->offset + store->frame_bytes - B2_FINGERPRINT_BYTES);
         same = status == BLOSC2_OK && memcmp(fingerprint, store->fingerprint, sizeof fingerprint) == 0;
@@ -93,8 +94,8 @@ static void frame_rollback(b2_store *base)
 {
     b2_frame_store *store = (b2_frame_store *)base;
     base->is_changing = false;
-    if (store->file_end > store->space.committed_end || store->space.taken.count > 0)
-        store->checkpointed = false; /* what was written must not come back in the place of what will be */
+    if (!store->is_sealed && store->file_end > store->space.committed_end)
+        store->is_recorded = false; /* what was written must not come back in the place of what will be */
     b2_space_rollback(&store->space);
     if (!store->poisoned) b2_frame_cut(store, store->space.end);
 }
@@ -105,8 +106,56 @@ static void frame_inherit(b2_store *base, const b2_store *old)
     const b2_frame_store *before = (const b2_frame_store *)old;
     store->io = before->io; /* which may be a part of the super-chunk that stays */
     store->is_unsynced |= before->is_unsynced;
-    store->has_new_name |= before->has_new_name;
+    bool is_same_file = store->identity.device == before->identity.device &&
+                        store->identity.number == before->identity.number;
+    if (is_same_file) store->has_new_name = before->has_new_name;
     store->poisoned |= before->poisoned;
+}
+
+/* Where the states end of which it is known that they are read. */
+static int64_t end_of_held(const b2_holders *holders)
+{
+    uint64_t end = 0;
+    for (int i = 0; i < holders->count && holders->held == B2_HELD_SOME; i++) {
+        uint64_t stop = holders->runs[i].first + holders->runs[i].count;
+        if (stop < B2_NUMBERS && stop > end) end = stop; /* who is just opening it holds all */
+    }
+    return (int64_t)end;
+}
+
+/* The committed header is known to be right. */
+static int search(b2_frame_store *store, int64_t file_bytes)
+{
+    b2_frame_header header;
+    int status = b2_frame_header_parse(b2_frame_committed(store), file_bytes, B2_FRAME_CONTIGUOUS, &header);
+    if (status < 0) return status;
+    const b2_first_frame first = {.io = store->io,
+                                  .file = store->file,
+                                  .frame_bytes = store->frame_bytes,
+                                  .held_bytes = end_of_held(&store->base.holders),
+                                  .file_bytes = file_bytes,
+                                  .header_bytes = store->header_bytes,
+                                  .chunk_bytes = header.chunk_bytes};
+    status = b2_find_neighbour(&first, &store->neighbour);
+    if (status == BLOSC2_OK && store->neighbour == 0) store->searched_end = file_bytes;
+    return status;
+}
+
+/* In the section nothing is looked for: a file that others have made longer is another one than was opened.
+ */
+static int frame_find_neighbour(b2_store *base, int64_t *found)
+{
+    b2_frame_store *store = (b2_frame_store *)base;
+    int64_t file_bytes;
+    *found = 0;
+    if (!store->path || store->temporary || store->offset > 0) return BLOSC2_OK;
+    int status = store->io->size(store->io->context, store->file, &file_bytes);
+    if (status < 0) return status;
+    if (file_bytes <= store->neighbour) store->neighbour = 0; /* it was cut off */
+    int64_t known = b2_max_i64(store->searched_end, store->frame_bytes);
+    if (store->neighbour == 0 && file_bytes > known) status = search(store, file_bytes);
+    *found = store->neighbour;
+    return status;
 }
 
 static int64_t frame_section_bytes(b2_store *base)
@@ -128,6 +177,7 @@ static void frame_free(b2_store *base)
     if (store->temporary) store->io->remove(store->io->context, store->temporary);
     b2_buffer_free(&store->header);
     b2_space_free(&store->space);
+    b2_held_states_free(&store->needed);
     b2_free(store->temporary);
     b2_free(store->path);
     b2_free(store);
@@ -145,6 +195,12 @@ static const b2_store_ops OPS = {
     .rollback = frame_rollback,
     .inherit = frame_inherit,
     .flush = b2_frame_flush,
+    .needs_lock = b2_frame_needs_lock,
+    .settle = b2_frame_settle_locked,
+    .can_sink = b2_frame_can_sink,
+    .check_copies = b2_frame_check_copies,
+    .sync = b2_frame_sync_all,
+    .find_neighbour = frame_find_neighbour,
     .can_trim = b2_frame_can_trim,
     .trim = b2_frame_trim,
     .section_bytes = frame_section_bytes,
@@ -203,11 +259,14 @@ int b2_store_frame_create(const b2_io *io, const b2_new_frame *frame, b2_store *
     store->frame_bytes = frame->header_bytes;
     store->replaces = frame->replaces;
     store->durability = frame->safety.durability;
-    store->reuses = frame->path && frame->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    store->is_sealed = frame->path && frame->safety.checksums == BLOSC2_CHECKSUMS_ON;
+    store->reuses = store->is_sealed || (frame->path && frame->safety.locking == BLOSC2_LOCKING_ON);
     store->is_scanned = true;
-    store->has_checkpoint = frame->path != NULL;
-    b2_space_init(&store->space, frame->path ? b2_frame_checkpoint_bytes(frame->header_bytes) : 0);
+    store->copy.mirror = -1;
+    b2_space_init(&store->space, 0);
     if (frame->path) status = name_new_file(store, frame->path);
+    b2_frame_keep_places(store);
+    store->is_recorded = store->has_near; /* nothing is promised of what was never flushed */
     if (status == BLOSC2_OK) status = io->open(io->context, store->temporary, B2_OPEN_NEW, &store->file);
     if (status < 0) {
         b2_free(store->temporary);
@@ -215,6 +274,8 @@ int b2_store_frame_create(const b2_io *io, const b2_new_frame *frame, b2_store *
         frame_free(&store->base);
         return b2_store_cannot_create(status, frame->path);
     }
+    if (frame->replaces && io->take_attributes) /* from now on: what is private is so while it is written */
+        io->take_attributes(io->context, store->file, frame->path, B2_ATTRIBUTES_ALL);
     *out = &store->base;
     return BLOSC2_OK;
 }
@@ -225,14 +286,18 @@ static void open_space(b2_frame_store *store, const b2_opened *opened)
     int64_t frame_end = store->frame_bytes - store->header_bytes;
     store->file_end = b2_max_i64(opened->file_bytes - store->header_bytes, frame_end);
     b2_space_init(&store->space, store->file_end);
-    b2_space_bury(&store->space, (b2_extent){.start = frame_end, .stop = store->file_end, .is_mixed = true});
-    store->space.synced = -1; /* whoever wrote this need not have synced it */
+    b2_space_bury_old(&store->space,
+                      (b2_extent){.start = frame_end, .stop = store->file_end, .starts = B2_STARTS_OTHERS});
+    store->space.synced = -2; /* whoever wrote this need not have synced it */
     store->durability = opened->safety.durability;
-    store->reuses = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
+    store->is_sealed = store->path && (opened->flags & B2_FINGERPRINT_SEALED);
+    store->reuses = store->is_sealed || (store->path && opened->safety.locking == BLOSC2_LOCKING_ON);
     store->unknown_dead_bytes = (int64_t)(opened->flags >> B2_FINGERPRINT_DEAD_SHIFT) * B2_DEAD_UNIT;
-    store->has_checkpoint = store->path && store->has_chunks &&
-                            opened->lowest >= b2_frame_checkpoint_bytes(store->header_bytes) &&
-                            store->section_bytes >= b2_frame_checkpoint_bytes(store->header_bytes);
+    store->copy = opened->copy;
+    store->tail_is_damaged = opened->tail_is_damaged;
+    store->has_record = opened->has_record;
+    store->has_new_name = store->path != NULL; /* whoever gave it need not have synced it */
+    store->is_tagged_here = opened->flags & B2_FINGERPRINT_TAGGED;
 }
 
 int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened, b2_store **out)
@@ -258,6 +323,7 @@ int b2_store_frame_open(const b2_io *io, b2_file *file, const b2_opened *opened,
         return status;
     }
     open_space(store, opened);
+    b2_frame_name_state(store);
     *out = &store->base;
     return BLOSC2_OK;
 }

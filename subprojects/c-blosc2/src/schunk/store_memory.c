@@ -42,8 +42,9 @@ static int memory_put(b2_store *store, const b2_stored *chunk, int64_t *location
     return BLOSC2_OK;
 }
 
-static void memory_drop(b2_store *store, int64_t location)
+static void memory_drop(b2_store *store, int64_t location, int64_t bytes)
 {
+    (void)bytes;
     (void)store;
     b2_free(chunk_at(location));
 }
@@ -67,9 +68,53 @@ static void memory_inherit(b2_store *store, const b2_store *old)
     (void)old;
 }
 
-static int memory_flush(b2_store *store)
+static int memory_flush(b2_store *store, const b2_index *index)
+{
+    (void)index;
+    (void)store;
+    return BLOSC2_OK;
+}
+
+static bool memory_needs_lock(const b2_store *store)
 {
     (void)store;
+    return false;
+}
+
+static int memory_settle(b2_store *store)
+{
+    (void)store;
+    return BLOSC2_OK;
+}
+
+static bool memory_can_sink(const b2_store *store, const b2_index *index)
+{
+    (void)store;
+    (void)index;
+    return false;
+}
+
+static int memory_check_copies(b2_store *store, const b2_index *index, blosc2_note_fn *note, void *context,
+                               bool *twice)
+{
+    (void)store;
+    (void)index;
+    (void)note;
+    (void)context;
+    *twice = false;
+    return BLOSC2_OK;
+}
+
+static int memory_sync(b2_store *store)
+{
+    (void)store;
+    return BLOSC2_OK;
+}
+
+static int memory_find_neighbour(b2_store *store, int64_t *found)
+{
+    (void)store;
+    *found = 0;
     return BLOSC2_OK;
 }
 
@@ -128,6 +173,12 @@ int b2_store_memory_create(b2_store **out)
         .commit = memory_commit,
         .inherit = memory_inherit,
         .flush = memory_flush,
+        .needs_lock = memory_needs_lock,
+        .settle = memory_settle,
+        .can_sink = memory_can_sink,
+        .check_copies = memory_check_copies,
+        .sync = memory_sync,
+        .find_neighbour = memory_find_neighbour,
         .can_trim = memory_can_trim,
         .trim = memory_trim,
         .rollback = memory_rollback,

@@ -6,6 +6,7 @@
 #include "chunk/postscript.h"
 #include "chunk/view.h"
 #include "chunk/workspace.h"
+#include "schunk/overlap.h"
 #include "schunk/schunk.h"
 
 /* ------------------------------------------------------------------ one chunk */
@@ -15,10 +16,12 @@ typedef struct verify_job {
     int64_t expected; /* blocks */
     blosc2_view view;
     const uint8_t *postscript; /* behind the chunk; NULL: none */
+    b2_tag tag;
     blosc2_workspace *workspace;
     blosc2_bad_fn *bad;
     void *context;
     blosc2_verdict verdict;
+    bool is_unsupported; /* some block takes what is not built in */
 } verify_job;
 
 /* Blocks of a chunk that cannot be looked into. */
@@ -61,6 +64,8 @@ static void compare(verify_job *job)
     int status = BLOSC2_OK;
     if (!job->postscript) status = blosc2_fail(BLOSC2_E_CORRUPT, "no room for checksums behind the chunk");
     if (status == BLOSC2_OK) status = b2_postscript_check_head(view, job->postscript);
+    if (status == BLOSC2_OK && job->tag.bytes)
+        status = b2_postscript_check_tag(view, job->postscript, job->tag.bytes, job->tag.crc);
     if (status < 0) {
         condemn(job, -1, job->expected);
         return;
@@ -88,30 +93,61 @@ static int decode(verify_job *job)
                        : blosc2_view_decode_block(view, i, out->bytes, job->workspace);
         if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_CODEC)
             condemn(job, whole ? -1 : i, whole ? view->block_count : 1);
+        if (status == BLOSC2_E_UNSUPPORTED) job->is_unsupported = true;
         if (whole) break;
     }
     job->verdict.unverified = view->block_count - job->verdict.bad;
     return status == BLOSC2_E_MEMORY ? status : BLOSC2_OK;
 }
 
+/* True if it has its own postscript, and is what that says. */
+static bool matches_own_postscript(const blosc2_view *view, const uint8_t *postscript)
+{
+    return has_own_postscript(view, postscript) && b2_postscript_check(view, postscript) == BLOSC2_OK;
+}
+
+static void ignore_bad(void *context, const blosc2_bad *bad)
+{
+    (void)context;
+    (void)bad;
+}
+
+int b2_schunk_vouch(const blosc2_view *view, const uint8_t *postscript, blosc2_workspace *workspace)
+{
+    verify_job job = {.view = *view, .workspace = workspace, .bad = ignore_bad};
+    if (matches_own_postscript(view, postscript)) return BLOSC2_OK;
+    int status = decode(&job);
+    if (status < 0) return status;
+    if (job.verdict.bad) return BLOSC2_E_CORRUPT;
+    return job.is_unsupported ? BLOSC2_E_UNSUPPORTED : BLOSC2_OK;
+}
+
+/* The tag of a chunk that has its postscript. */
+static b2_tag own_tag(const verify_job *job)
+{
+    const b2_stored stored = {job->view.bytes, job->view.cbytes, job->postscript,
+                              b2_postscript_bytes(&job->view)};
+    return b2_stored_tag(&stored);
+}
+
 static int check_stored(const blosc2_schunk *schunk, verify_job *job)
 {
-    bool sealed = schunk->seal == BLOSC2_SEAL_WHOLE || schunk->seal == BLOSC2_SEAL_LAYERS;
-    if (sealed) {
+    if (b2_schunk_is_sealed(schunk)) {
         compare(job);
         return BLOSC2_OK;
     }
-    if (has_own_postscript(&job->view, job->postscript) &&
-        b2_postscript_check(&job->view, job->postscript) == BLOSC2_OK) {
-        job->verdict.verified = job->view.block_count;
-        return BLOSC2_OK;
-    }
-    return decode(job);
+    if (!matches_own_postscript(&job->view, job->postscript)) return decode(job);
+    b2_tag right = own_tag(job);
+    bool is_other = job->tag.bytes && (job->tag.bytes != right.bytes || job->tag.crc != right.crc);
+    if (is_other) return decode(job); /* a chunk that is whole, and not the one that was put there last */
+    job->verdict.verified = job->view.block_count;
+    return BLOSC2_OK;
 }
 
 static int check_chunk(const blosc2_schunk *schunk, verify_job *job)
 {
     job->expected = expected_blocks(schunk, job->chunk);
+    job->tag = b2_index_tag(&schunk->index, job->chunk);
     int status = b2_schunk_view_unverified(schunk, job->chunk, job->workspace, &job->view, &job->postscript);
     if (status == BLOSC2_E_CORRUPT) {
         job->view = (blosc2_view){0};
@@ -147,31 +183,127 @@ static void skip_specials(const blosc2_schunk *schunk, int64_t *next, blosc2_ver
         verdict->verified += blocks;
 }
 
+typedef struct overlap_job {
+    const blosc2_schunk *schunk;
+    verify_job *job;
+} overlap_job;
+
+/* Both are in doubt: what is written to one of them was, or would be, taken from the other. */
+static void condemn_overlap(void *context, int64_t chunk, int64_t other)
+{
+    const overlap_job *overlap = context;
+    verify_job *job = overlap->job;
+    const int64_t pair[] = {chunk, other};
+    for (int i = 0; i < 2; i++) {
+        blosc2_fail(BLOSC2_E_CORRUPT, "chunk: it shares bytes with chunk %lld", (long long)pair[1 - i]);
+        job->chunk = pair[i];
+        job->view = (blosc2_view){.block_bytes = overlap->schunk->block_bytes};
+        condemn(job, -1, expected_blocks(overlap->schunk, pair[i]));
+    }
+}
+
+/* Once, when all chunks have been looked at one by one. */
+static int check_overlaps(const blosc2_schunk *schunk, verify_job *job)
+{
+    overlap_job overlap = {schunk, job};
+    job->verdict = (blosc2_verdict){0};
+    return b2_schunk_find_overlaps(schunk, condemn_overlap, &overlap);
+}
+
 int blosc2_schunk_verify(const blosc2_schunk *schunk, int64_t *next, blosc2_workspace *workspace,
                          blosc2_bad_fn *bad, void *context, blosc2_verdict *verdict)
 {
-    if (*next < 0 || *next > schunk->index.count)
-        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0..%lld)", (long long)*next,
-                           (long long)schunk->index.count);
+    if (*next < 0)
+        return blosc2_fail(BLOSC2_E_ARGUMENT, "chunk: %lld (expected 0 or more)", (long long)*next);
+    if (*next > schunk->index.count) *next = schunk->index.count; /* it has fewer by now */
+    verify_job job = {.workspace = workspace, .bad = bad, .context = context};
     skip_specials(schunk, next, verdict);
-    if (*next == schunk->index.count || b2_index_get(&schunk->index, *next) < 0) return BLOSC2_OK;
-    verify_job job = {.chunk = *next, .workspace = workspace, .bad = bad, .context = context};
-    int status = check_chunk(schunk, &job);
+    int status = BLOSC2_OK;
+    bool is_stored = *next < schunk->index.count && b2_index_get(&schunk->index, *next) >= 0;
+    if (is_stored) {
+        job.chunk = *next;
+        status = check_chunk(schunk, &job);
+        (*next)++;
+    }
     if (status < 0) return status;
     verdict->verified += job.verdict.verified;
     verdict->unverified += job.verdict.unverified;
     verdict->bad += job.verdict.bad;
-    (*next)++;
-    return BLOSC2_OK;
+    if (*next < schunk->index.count) return BLOSC2_OK;
+    status = check_overlaps(schunk, &job);
+    verdict->bad += job.verdict.bad;
+    return status;
+}
+
+/* ------------------------------------------------------------------ metadata */
+
+static int check_store(const blosc2_schunk *schunk, blosc2_note_fn *note, void *context, bool *twice)
+{
+    const b2_store_ops *ops = schunk->store->ops;
+    int status = ops->check_copies(schunk->store, &schunk->index, note, context, twice);
+    return status < 0 ? status : ops->check(schunk->store); /* of what was read, that is */
+}
+
+/* The file has another state than the handle, or damage: what would somebody read who opens it now? */
+static int check_anew(const blosc2_schunk *schunk, blosc2_note_fn *note, void *context, bool *twice)
+{
+    blosc2_schunk *fresh;
+    int status = b2_schunk_open_again(schunk, &fresh);
+    if (status == BLOSC2_E_NOT_FOUND) return BLOSC2_OK; /* it was removed */
+    if (status == BLOSC2_E_CORRUPT || status == BLOSC2_E_UNSUPPORTED || status == BLOSC2_E_CODEC) {
+        note(context, BLOSC2_NOTE_DAMAGE, blosc2_last_error());
+        return BLOSC2_OK;
+    }
+    if (status < 0) return status;
+    if (fresh->recovered == BLOSC2_RECOVERED_OLDER)
+        note(context, BLOSC2_NOTE_DAMAGE,
+             "header, chunk index or trailer: damaged, so that who opens it now finds the state that was "
+             "flushed last, and not that of this handle");
+    if (fresh->is_doubtful)
+        note(context, BLOSC2_NOTE_DAMAGE, "header, chunk index or trailer: not what their checksums say");
+    status = check_store(fresh, note, context, twice);
+    /* Without a copy the handle is one that says otherwise. */
+    if (status == BLOSC2_OK && !*twice && fresh->seal == BLOSC2_SEAL_LAYERS &&
+        schunk->seal == BLOSC2_SEAL_WHOLE)
+        note(context, BLOSC2_NOTE_DOUBT,
+             "header: metalayers, shape or parameters are not those that this handle has, and have no copy");
+    blosc2_schunk_free(fresh);
+    return status;
+}
+
+int blosc2_schunk_check_copies(const blosc2_schunk *schunk, blosc2_note_fn *note, void *context, bool *twice)
+{
+    *twice = false;
+    if (schunk->is_doubtful) {
+        note(context, BLOSC2_NOTE_DAMAGE,
+             "header, chunk index or trailer do not match their checksum, and no copy does");
+        return BLOSC2_OK;
+    }
+    int status = schunk->store->ops->check(schunk->store);
+    if (status == BLOSC2_OK) return check_store(schunk, note, context, twice);
+    return status == BLOSC2_E_CHANGED ? check_anew(schunk, note, context, twice) : status;
+}
+
+static void note_doubt(void *context, blosc2_note what, const char *text)
+{
+    bool *doubts = context;
+    (void)text;
+    if (what == BLOSC2_NOTE_DOUBT) *doubts = true;
+}
+
+int b2_schunk_check_doubts(const blosc2_schunk *schunk)
+{
+    bool twice = false, doubts = false;
+    int status = schunk->store->ops->check_copies(schunk->store, &schunk->index, note_doubt, &doubts, &twice);
+    if (status < 0 || !doubts) return status;
+    return blosc2_fail(
+        BLOSC2_E_CORRUPT,
+        "%s: the header differs from its second copy, and chunks were changed by another library, so "
+        "that nothing says which of the two is right: verify(adopt=True) takes the header",
+        schunk->path);
 }
 
 /* ------------------------------------------------------------------ all of them */
-
-static void ignore_bad(void *context, const blosc2_bad *bad)
-{
-    (void)context;
-    (void)bad;
-}
 
 /* Store a chunk anew, with its postscript. The view may lie where the store writes to. */
 static int store_again(blosc2_schunk *schunk, int64_t chunk, const blosc2_view *view, b2_buffer *copy)
@@ -182,14 +314,27 @@ static int store_again(blosc2_schunk *schunk, int64_t chunk, const blosc2_view *
     return blosc2_schunk_set_chunk(schunk, chunk, copy->bytes, view->cbytes);
 }
 
+/* What a chunk says of itself is sealed: what the tag says that was there need not be the same. */
+static int correct_tag(blosc2_schunk *schunk, int64_t chunk, b2_tag right)
+{
+    b2_tag tag = b2_index_tag(&schunk->index, chunk);
+    if (tag.bytes == right.bytes && tag.crc == right.crc) return BLOSC2_OK;
+    int status = b2_index_expand(&schunk->index);
+    if (status == BLOSC2_OK) b2_index_set(&schunk->index, chunk, b2_index_get(&schunk->index, chunk), right);
+    return status;
+}
+
 static int adopt_chunk(blosc2_schunk *schunk, int64_t chunk, blosc2_workspace *workspace, b2_buffer *copy)
 {
     verify_job job = {.chunk = chunk, .workspace = workspace, .bad = ignore_bad};
     if (b2_index_get(&schunk->index, chunk) < 0) return BLOSC2_OK;
     int status = check_chunk(schunk, &job);
     if (status == BLOSC2_OK && job.verdict.bad) return b2_schunk_blame(schunk, chunk, BLOSC2_E_CORRUPT);
-    if (status < 0 || !job.verdict.unverified) return status;
+    if (status < 0 || (b2_schunk_is_sealed(schunk) && !job.verdict.unverified)) return status;
     status = b2_schunk_view_unverified(schunk, chunk, workspace, &job.view, &job.postscript);
+    if (status < 0) return status;
+    if (matches_own_postscript(&job.view, job.postscript)) return correct_tag(schunk, chunk, own_tag(&job));
+    status = correct_tag(schunk, chunk, (b2_tag){0}); /* how much of the file it takes is not known */
     return status < 0 ? status : store_again(schunk, chunk, &job.view, copy);
 }
 
@@ -229,6 +374,20 @@ int blosc2_schunk_adopt(blosc2_schunk *schunk, blosc2_progress_fn *progress, voi
 }
 
 /* ------------------------------------------------------------------ after opening */
+
+int b2_schunk_check_whole(const blosc2_schunk *schunk)
+{
+    int status = BLOSC2_OK;
+    const b2_index *index = &schunk->index;
+    for (int64_t i = 0; i < index->count && index->entries && schunk->verifies && status == BLOSC2_OK; i++) {
+        const int32_t none = 0;
+        blosc2_view view;
+        if (index->entries[i] < 0) continue;
+        status = blosc2_check_interrupt();
+        if (status == BLOSC2_OK) status = blosc2_schunk_view(schunk, i, &none, 0, schunk->workspace, &view);
+    }
+    return status;
+}
 
 /* True if behind a stored chunk lies a postscript of any chunk. */
 static bool has_postscript(const blosc2_schunk *schunk, int64_t location, b2_buffer *buffer)
