@@ -106,6 +106,12 @@ def header_parts(buf: bytes, header_len: int) -> tuple[bytes, bytes]:
     return hard, bytes(byte for byte, flag in zip(buf[:header_len], is_soft) if flag)
 
 
+def tags_of(frame: refdecode.Frame) -> bytes:
+    index = frame.header_len + frame.cbytes
+    stored = sum(frame.offsets[number] >= 0 for number in range(frame.nchunks))
+    return bytes(frame.buf[index - 16 - 8 * stored:index])
+
+
 def fingerprint(frame: refdecode.Frame, flags: int) -> bytes:
     buf = bytes(frame.buf)
     trailer_len, = struct.unpack_from(">I", buf, frame.frame_len - 22)
@@ -114,7 +120,8 @@ def fingerprint(frame: refdecode.Frame, flags: int) -> bytes:
         start = frame.header_len + (0 if frame.sparse else frame.cbytes)
     hard, soft = header_parts(buf, frame.header_len)
     rest = struct.pack(">III", crc32c(hard), crc32c(soft), flags)
-    return b"\3" + struct.pack(">I", crc32c(buf[start:frame.frame_len - 17], rest)) + rest
+    tags = tags_of(frame)[:-8] if flags & TAGGED and frame.nbytes else b""
+    return b"\3" + struct.pack(">I", crc32c(tags, buf[start:frame.frame_len - 17], rest)) + rest
 
 
 def seal(frame: refdecode.Frame) -> int | None:
@@ -130,9 +137,8 @@ def seal(frame: refdecode.Frame) -> int | None:
 def check_tags(frame: refdecode.Frame) -> None:
     """The table before the index has the size of each stored chunk with its postscript, and its last four bytes."""
     buf = bytes(frame.buf)
-    index = frame.header_len + frame.cbytes
     stored = [number for number in range(frame.nchunks) if frame.offsets[number] >= 0]
-    table = buf[index - 16 - 8 * len(stored):index]
+    table = tags_of(frame)
     magic, count, tail, own = struct.unpack_from("<4sIII", table, len(table) - 16)
     need(magic == b"\xb2TAG" and count == len(stored), "tags: magic or count")
     need(own == crc32c(table[:-4]), "tags: their own CRC")

@@ -153,10 +153,9 @@ static inline void seal_chunks(stored_frame *frame, const frame_parts *parts)
     }
 }
 
-static inline void seal_tags(stored_frame *frame, const frame_parts *parts, const uint8_t *fingerprint)
+static inline void build_tags(stored_frame *frame, const frame_parts *parts)
 {
     static b2_tag tags[SEAL_CHUNKS_MAX];
-    if (parts->tags == parts->index) return;
     for (int64_t i = 0; i < parts->count; i++) {
         int64_t room;
         blosc2_view head;
@@ -165,8 +164,7 @@ static inline void seal_tags(stored_frame *frame, const frame_parts *parts, cons
         tags[i] = (b2_tag){0};
         if (bytes > 4) tags[i] = (b2_tag){(uint32_t)bytes, b2_load_le32(chunk + bytes - 4)};
     }
-    b2_tags_build(parts->entries, tags, parts->count, b2_fingerprint_tail_crc(fingerprint),
-                  frame->bytes + parts->tags);
+    b2_tags_build(parts->entries, tags, parts->count, frame->bytes + parts->tags);
 }
 
 /** Fingerprint and tags. */
@@ -175,13 +173,18 @@ static inline void seal_tail(stored_frame *frame, const frame_parts *parts)
     b2_layers fixed = {0};
     uint8_t *end = frame->bytes + parts->header.frame_bytes, *fingerprint = end - B2_FINGERPRINT_BYTES;
     if (!parts->has_fingerprint || b2_frame_header_layers(frame->bytes, &parts->header, &fixed) < 0) return;
-    const b2_fingerprinted of = {.tail = frame->bytes + parts->index,
+    uint8_t *table = frame->bytes + parts->tags;
+    int64_t tags_bytes = parts->index - parts->tags;
+    if (tags_bytes) build_tags(frame, parts);
+    const b2_fingerprinted of = {.tags = table,
+                                 .tags_bytes = b2_tags_bound_bytes(tags_bytes),
+                                 .tail = frame->bytes + parts->index,
                                  .tail_bytes = parts->header.frame_bytes - parts->index,
                                  .header = frame->bytes,
                                  .header_bytes = parts->header.header_bytes,
                                  .fixed = &fixed};
     b2_fingerprint_build(&of, b2_load_be32(end - 4), fingerprint);
-    seal_tags(frame, parts, fingerprint);
+    if (tags_bytes) b2_tags_seal(table, tags_bytes, b2_fingerprint_tail_crc(fingerprint));
     b2_layers_free(&fixed);
 }
 

@@ -368,10 +368,12 @@ static void the_fingerprint_is_as_documented(void)
             header[hard_count++] = bytes[at];
     }
     size_t start = header_bytes + b2_load_be32(bytes + 43), tail_count = size - 17 - start;
-    memcpy(tail, bytes + start, tail_count);
-    memcpy(tail + tail_count, bytes + size - 12, 12);
+    size_t tags = 8 * (size_t)b2_load_le32(bytes + start - 12) + 8;
+    memcpy(tail, bytes + start - 8 - tags, tags);
+    memcpy(tail + tags, bytes + start, tail_count);
+    memcpy(tail + tags + tail_count, bytes + size - 12, 12);
     CHECK(bytes[size - 17] == 3);
-    CHECK(b2_load_be32(bytes + size - 16) == crc_by_definition(tail, tail_count + 12));
+    CHECK(b2_load_be32(bytes + size - 16) == crc_by_definition(tail, tags + tail_count + 12));
     CHECK(b2_load_be32(bytes + size - 12) == crc_by_definition(header, hard_count));
     CHECK(b2_load_be32(bytes + size - 8) == crc_by_definition(soft, soft_count));
     CHECK(bytes[size - 1] == (B2_FINGERPRINT_SEALED | B2_FINGERPRINT_TAGGED));

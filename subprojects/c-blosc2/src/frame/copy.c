@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "checksum/crc32c.h"
 #include "frame/frame.h"
 #include "frame/record.h"
@@ -28,6 +29,12 @@ static const uint32_t FOLLOWED = 0x5aa55aa5;
 
 const uint8_t b2_copy_magic[B2_COPY_MAGIC_BYTES] = {'c', 'a', 't', 'h', 'e', 'a', 'd', 0x1a};
 const uint8_t b2_copy_void[B2_COPY_MAGIC_BYTES] = {'c', 'a', 't', 'v', 'o', 'i', 'd', 0x1a};
+
+int64_t b2_copy_far(int32_t header_bytes)
+{
+    int64_t end = header_bytes + b2_copy_bytes(header_bytes) + B2_COPY_SECTOR - 1;
+    return b2_max_i64(B2_COPY_FAR_MIN, end / B2_COPY_SECTOR * B2_COPY_SECTOR) - header_bytes;
+}
 
 void b2_copy_build(const b2_copy *copy, uint8_t *out)
 {
@@ -62,6 +69,16 @@ int64_t b2_copy_stated_bytes(const uint8_t *bytes)
     return is_one ? b2_copy_bytes(header_bytes) : 0;
 }
 
+/* Whether a checksum is right in each byte, or marked. */
+static bool is_checksum(uint32_t found, uint32_t right)
+{
+    for (int i = 0; i < B2_COPY_CRC_BYTES; i++) {
+        uint8_t differs = (uint8_t)((found ^ right) >> (8 * i));
+        if (differs && differs != (uint8_t)(FOLLOWED >> (8 * i))) return false;
+    }
+    return true;
+}
+
 bool b2_copy_parse(const uint8_t *bytes, int64_t available, b2_copy *out)
 {
     int64_t size = available < HEADER ? 0 : b2_copy_stated_bytes(bytes);
@@ -76,8 +93,8 @@ bool b2_copy_parse(const uint8_t *bytes, int64_t available, b2_copy *out)
                      .header_bytes = b2_load_le_i32(bytes + HEADER_LEN),
                      .header = bytes + HEADER};
     uint32_t crc = b2_load_le32(foot + 4), expected = b2_crc32c(0, bytes, (size_t)size - 4);
-    out->is_followed = crc == (expected ^ FOLLOWED);
-    return b2_load_le32(foot) == size && (crc == expected || out->is_followed) &&
+    out->is_followed = crc != expected;
+    return b2_load_le32(foot) == size && is_checksum(crc, expected) &&
            b2_frame_stated_header_bytes(out->header) == out->header_bytes && out->tail_start >= 0 &&
            out->tail_bytes > 0 && out->mirror >= -1;
 }

@@ -10,6 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A sector is what a medium loses at once. From B2_COPY_FAR_MIN on a file is large enough that its copies are
+ * in other sectors, too. */
+enum { B2_COPY_SECTOR = 4096, B2_COPY_FAR_MIN = 2 * B2_COPY_SECTOR };
+
 enum { B2_COPY_MAGIC_BYTES = 8, B2_COPY_HEADER_AT = 56, B2_COPY_OVERHEAD = 64, B2_COPY_CRC_BYTES = 4 };
 
 /** What stands behind the magic: what kind of record it is. */
@@ -40,11 +44,15 @@ static inline int64_t b2_copy_bytes(int32_t header_bytes)
     return (int64_t)header_bytes + B2_COPY_OVERHEAD;
 }
 
+/** Where behind the header the far copy of it begins: in another sector of the file than the header. */
+int64_t b2_copy_far(int32_t header_bytes);
+
 /** Write b2_copy_bytes() bytes. */
 void b2_copy_build(const b2_copy *copy, uint8_t *out);
 
 /**
- * Read a copy. It is believed only if it is whole, and its header says the same of its own size.
+ * Read a copy. It is believed only if it is whole, and its header says the same of its own size. A mark that
+ * b2_copy_follow() has written in part, as a sector ended in it, is one.
  * @param available  How many bytes there are; more than the copy has do no harm.
  * @param out        `header` points into `bytes`.
  */

@@ -13,10 +13,12 @@ enum { TYPE = 0, TAIL_CRC = 1, HARD_CRC = 5, SOFT_CRC = 9, FLAGS = 13 };
 /* C-Blosc2 tolerates any type, and writes 0 with a value of zeros: none. */
 enum { TYPE_WRITTEN = 3 };
 
-/* Index, trailer, and what the fingerprint says besides. */
+/* Tags, index, trailer, and what the fingerprint says besides. The tags count here, too, though they have a
+ * CRC of their own: what ends with its own CRC adds nothing to a CRC of it all, whatever it says. */
 static uint32_t crc_of_tail(const b2_fingerprinted *of, const uint8_t *fingerprint)
 {
-    uint32_t crc = b2_crc32c(0, of->tail, (size_t)(of->tail_bytes - B2_FINGERPRINT_BYTES));
+    uint32_t crc = b2_crc32c(0, of->tags, (size_t)of->tags_bytes);
+    crc = b2_crc32c(crc, of->tail, (size_t)(of->tail_bytes - B2_FINGERPRINT_BYTES));
     return b2_crc32c(crc, fingerprint + HARD_CRC, B2_FINGERPRINT_BYTES - HARD_CRC);
 }
 
@@ -76,11 +78,10 @@ uint32_t b2_fingerprint_tail_crc(const uint8_t *bytes)
     return b2_load_be32(bytes + TAIL_CRC);
 }
 
-bool b2_fingerprint_fits_tail(const uint8_t *tail, int64_t tail_bytes)
+bool b2_fingerprint_fits_tail(const b2_fingerprinted *of)
 {
-    const b2_fingerprinted of = {.tail = tail, .tail_bytes = tail_bytes};
-    const uint8_t *fingerprint = tail + tail_bytes - B2_FINGERPRINT_BYTES;
-    return b2_load_be32(fingerprint + TAIL_CRC) == crc_of_tail(&of, fingerprint);
+    const uint8_t *fingerprint = of->tail + of->tail_bytes - B2_FINGERPRINT_BYTES;
+    return b2_load_be32(fingerprint + TAIL_CRC) == crc_of_tail(of, fingerprint);
 }
 
 bool b2_fingerprint_read(const uint8_t *bytes, uint32_t *flags)

@@ -22,6 +22,8 @@ enum {
 
 /** All that it is made of; borrowed. */
 typedef struct b2_fingerprinted {
+    const uint8_t *tags; /* of the tags what comes before the foot's CRCs, b2_tags_bound_bytes(); NULL: none */
+    int64_t tags_bytes;
     const uint8_t *tail; /* chunk index and trailer, the fingerprint at its end */
     int64_t tail_bytes;
     const uint8_t *header;
@@ -43,15 +45,15 @@ typedef enum b2_fingerprint_verdict {
 /**
  * Compare a frame with its fingerprint.
  * @param flags  Set if there is one.
- * @return BLOSC2_OK, or BLOSC2_E_CORRUPT: header, index or trailer are not what was written.
+ * @return BLOSC2_OK, or BLOSC2_E_CORRUPT: header, tags, index or trailer are not what was written.
  */
 int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *verdict, uint32_t *flags);
 
-/** Its CRC of chunk index and trailer, which binds other parts of the file to them. */
+/** Its CRC of tags, chunk index and trailer, which binds other parts of the file to them. */
 uint32_t b2_fingerprint_tail_crc(const uint8_t *bytes);
 
-/** Whether chunk index and trailer are what the fingerprint at their end says. */
-bool b2_fingerprint_fits_tail(const uint8_t *tail, int64_t tail_bytes);
+/** Whether tags, chunk index and trailer are what the fingerprint at their end says; no header is looked at. */
+bool b2_fingerprint_fits_tail(const b2_fingerprinted *of);
 
 /** True if there is one, right or not. @param flags Set then. */
 bool b2_fingerprint_read(const uint8_t *bytes, uint32_t *flags);

@@ -24,7 +24,12 @@ int64_t b2_tags_bytes(int64_t stored)
     return TAG_BYTES * stored + FOOT_BYTES;
 }
 
-void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint32_t tail_crc, uint8_t *out)
+int64_t b2_tags_bound_bytes(int64_t bytes)
+{
+    return bytes > 0 ? bytes - (FOOT_BYTES - TAIL_CRC) : 0;
+}
+
+void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint8_t *out)
 {
     uint8_t *at = out;
     for (int64_t i = 0; i < count; i++) {
@@ -35,8 +40,13 @@ void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, ui
     }
     memcpy(at + MAGIC, MAGIC_BYTES, sizeof MAGIC_BYTES);
     b2_store_le32(at + COUNT, (uint32_t)((at - out) / TAG_BYTES));
-    b2_store_le32(at + TAIL_CRC, tail_crc);
-    b2_store_le32(at + OWN_CRC, b2_crc32c(0, out, (size_t)(at + OWN_CRC - out)));
+}
+
+void b2_tags_seal(uint8_t *table, int64_t bytes, uint32_t tail_crc)
+{
+    uint8_t *foot = table + bytes - FOOT_BYTES;
+    b2_store_le32(foot + TAIL_CRC, tail_crc);
+    b2_store_le32(foot + OWN_CRC, b2_crc32c(0, table, (size_t)(foot + OWN_CRC - table)));
 }
 
 int b2_tags_parse(const uint8_t *bytes, const int64_t *entries, int64_t count, uint32_t tail_crc, b2_tag *out)

@@ -23,12 +23,17 @@ int64_t b2_tags_count(const int64_t *entries, int64_t count);
 /** Size of the table of `stored` chunks, 0 <= stored <= B2_FRAME_CHUNK_COUNT_MAX. */
 int64_t b2_tags_bytes(int64_t stored);
 
+/** Bytes of a table of `bytes` bytes that the fingerprint's CRC counts: all but the CRCs at its end. */
+int64_t b2_tags_bound_bytes(int64_t bytes);
+
+/** Write the tags of the stored ones of `count` chunks: the first b2_tags_bound_bytes() bytes. */
+void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint8_t *out);
+
 /**
- * Write the tags of the stored ones of `count` chunks: b2_tags_bytes() bytes.
+ * Write the CRCs at the end of a table of `bytes` bytes that is built.
  * @param tail_crc  That of the fingerprint, which binds the table to its index (frame/fingerprint.h).
  */
-void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint32_t tail_crc,
-                   uint8_t *out);
+void b2_tags_seal(uint8_t *table, int64_t bytes, uint32_t tail_crc);
 
 /**
  * Read the table of the stored ones of `count` chunks.

@@ -224,25 +224,27 @@ static int make_safe(b2_frame_store *store)
 }
 
 /* Write all that a commit needs before its header; a copy of that, too, where it is synced. */
-static int write_before_header(b2_frame_store *store, b2_image *image, const tail_place *place,
-                               const b2_copy *copy, sync_policy policy)
+static int write_before_header(b2_frame_store *store, const b2_index *index, b2_image *image,
+                               const tail_place *place, const b2_copy *copy, sync_policy policy)
 {
     int64_t end = place->tail + image->tail_bytes; /* what is behind the frame may be cut off */
     int status = write_tail(store, image, place);
     if (status < 0) return status;
-    if (policy == SYNC_NOTHING) return b2_frame_is_new(store) ? BLOSC2_OK : b2_frame_follow_copies(store);
+    bool has_copies = !b2_frame_is_new(store);
+    if (policy == SYNC_NOTHING) return has_copies ? b2_frame_follow_copies(store, index, true) : BLOSC2_OK;
     if (place->mirror >= 0)
         status = b2_frame_write(store, image->bytes.bytes, image->tail_bytes, place->mirror);
     if (status == BLOSC2_OK) status = make_safe(store);
+    if (status == BLOSC2_OK && has_copies) status = b2_frame_follow_copies(store, index, false);
     if (status == BLOSC2_OK) status = b2_frame_write_copies(store, copy, b2_frame_fresh(store), end);
     if (status == BLOSC2_OK && !b2_frame_is_new(store)) status = b2_frame_sync(store);
     return status;
 }
 
-static int write_all(b2_frame_store *store, b2_image *image, const tail_place *place, const b2_copy *copy,
-                     sync_policy policy)
+static int write_all(b2_frame_store *store, const b2_index *index, b2_image *image, const tail_place *place,
+                     const b2_copy *copy, sync_policy policy)
 {
-    int status = write_before_header(store, image, place, copy, policy);
+    int status = write_before_header(store, index, image, place, copy, policy);
     if (status == BLOSC2_OK) status = write_header(store);
     if (status == BLOSC2_OK && policy == SYNC_EACH && store->temporary) status = b2_frame_sync(store);
     return status == BLOSC2_OK ? publish(store) : status;
@@ -296,11 +298,25 @@ static void turn_over(b2_frame_store *store)
     b2_extents_free(&old);
 }
 
+/* Whether a power cut may leave a part of the header's replacement: it is in several sectors of the medium. */
+static bool may_tear(const b2_frame_store *store)
+{
+    enum { SECTOR_BYTES = 512 }; /* the smallest one that media write whole */
+    int changed = 0;
+    for (int32_t at = 0; at < store->header_bytes; at += SECTOR_BYTES) {
+        int64_t count = b2_min_i64(SECTOR_BYTES, store->header_bytes - at);
+        changed += memcmp(b2_frame_fresh(store) + at, b2_frame_committed(store) + at, (size_t)count) != 0;
+    }
+    return store->path && !b2_frame_is_new(store) && changed > 1;
+}
+
 /* Write the tail to its place, and the header. */
 static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *image, const tail_place *place,
                      sync_policy policy)
 {
     finish_image(store, state, image, place);
+    if (may_tear(store)) policy = SYNC_EACH;
+    if (policy == SYNC_EACH && !b2_frame_is_new(store)) b2_frame_learn_serial(store);
     const b2_copy copy = {.serial = store->copy.serial + 1,
                           .tail_start = place->tail,
                           .tail_bytes = image->tail_bytes,
@@ -308,7 +324,7 @@ static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *ima
                           .tail_crc = b2_crc32c(0, image->bytes.bytes, (size_t)image->tail_bytes)};
     uint8_t fingerprint[B2_FINGERPRINT_BYTES];
     memcpy(fingerprint, b2_image_fingerprint(image), sizeof fingerprint);
-    int status = write_all(store, image, place, &copy, policy);
+    int status = write_all(store, state->index, image, place, &copy, policy);
     if (status < 0) {
         if (policy == SYNC_EACH) b2_frame_restore_copies(store);
         return status;

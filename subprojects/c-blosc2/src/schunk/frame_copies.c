@@ -14,18 +14,9 @@
 #include "frame/record.h"
 #include "schunk/frame_store.h"
 
-/* From here on a file is large enough that its copies are in other sectors, too. */
-enum { FAR_POSITION = 2 * B2_FRAME_SECTOR };
-
-int64_t b2_frame_far(int32_t header_bytes)
-{
-    int64_t end = header_bytes + b2_copy_bytes(header_bytes) + B2_FRAME_SECTOR - 1;
-    return b2_max_i64(FAR_POSITION, end / B2_FRAME_SECTOR * B2_FRAME_SECTOR) - header_bytes;
-}
-
 int64_t b2_frame_mirror_gap(const b2_frame_store *store, int64_t end)
 {
-    return end + store->header_bytes < FAR_POSITION ? 0 : B2_FRAME_SECTOR - 1;
+    return end + store->header_bytes < B2_COPY_FAR_MIN ? 0 : B2_COPY_SECTOR - 1;
 }
 
 static bool has_room(int32_t header_bytes)
@@ -35,7 +26,7 @@ static bool has_room(int32_t header_bytes)
 
 void b2_frame_keep_places(b2_frame_store *store)
 {
-    int64_t bytes = b2_copy_bytes(store->header_bytes), far = b2_frame_far(store->header_bytes);
+    int64_t bytes = b2_copy_bytes(store->header_bytes), far = b2_copy_far(store->header_bytes);
     if (!store->path || !has_room(store->header_bytes)) return;
     b2_space_init(&store->space, bytes);
     b2_space_keep(&store->space, far, far + bytes);
@@ -50,8 +41,7 @@ static bool meets(int64_t start, int64_t bytes, int64_t place, int64_t place_byt
     return start < place + place_bytes && place < start + bytes;
 }
 
-/* Whether a place of the section is free of chunks, as far as their tags tell. */
-static bool is_place(const b2_frame_store *store, const b2_index *index, int64_t place)
+bool b2_frame_is_place(const b2_frame_store *store, const b2_index *index, int64_t place)
 {
     int64_t bytes = b2_copy_bytes(store->header_bytes);
     const b2_copy *tail = &store->copy;
@@ -127,7 +117,7 @@ bool b2_frame_is_recorded(b2_frame_store *store)
     b2_buffer near = {0}, far = {0}, mirror = {0};
     b2_copy a = {0}, b = {0};
     bool has_near = store->has_near && b2_frame_read_copy(store, 0, &near, &a);
-    bool has_far = store->has_far && b2_frame_read_copy(store, b2_frame_far(store->header_bytes), &far, &b);
+    bool has_far = store->has_far && b2_frame_read_copy(store, b2_copy_far(store->header_bytes), &far, &b);
     bool is_right = has_near && b2_frame_copy_fits(store, &a);
     if (is_right && a.has_far) is_right = has_far && b2_frame_copy_fits(store, &b);
     if (is_right && is_mirrored(store, &a, &mirror))
@@ -150,12 +140,12 @@ bool b2_frame_is_recorded(b2_frame_store *store)
 static void find_mirror(b2_frame_store *store, const b2_index *index)
 {
     b2_copy *copy = &store->copy;
-    int64_t low = b2_copy_bytes(store->header_bytes), gap = B2_FRAME_SECTOR - 1;
+    int64_t low = b2_copy_bytes(store->header_bytes), gap = B2_COPY_SECTOR - 1;
     if (copy->mirror >= 0 || !store->has_near || !store->is_tagged_here) return;
     for (int64_t i = 0; i < index->count && index->entries; i++)
         if (index->entries[i] >= 0) low = b2_max_i64(low, index->entries[i] + b2_index_tag(index, i).bytes);
     int64_t near = copy->tail_start - copy->tail_bytes;
-    bool has_gap = near - gap + store->header_bytes >= FAR_POSITION + b2_copy_bytes(store->header_bytes);
+    bool has_gap = near - gap + store->header_bytes >= B2_COPY_FAR_MIN + b2_copy_bytes(store->header_bytes);
     if (has_gap && near - gap >= low)
         copy->mirror = near - gap;
     else if (near >= low)
@@ -164,14 +154,14 @@ static void find_mirror(b2_frame_store *store, const b2_index *index)
 
 void b2_frame_find_places(b2_frame_store *store, const b2_index *index)
 {
-    int64_t far = b2_frame_far(store->header_bytes), bytes = b2_copy_bytes(store->header_bytes);
+    int64_t far = b2_copy_far(store->header_bytes), bytes = b2_copy_bytes(store->header_bytes);
     if (store->knows_places || !store->path) return;
     store->knows_places = true;
     if (!is_mirror_place(store, index, store->copy.mirror)) store->copy.mirror = -1;
     if (!store->has_chunks) b2_frame_save_places(store);
     if (!has_room(store->header_bytes) || !store->has_chunks) return;
-    store->has_near = is_place(store, index, 0);
-    store->has_far = store->has_near && is_place(store, index, far);
+    store->has_near = b2_frame_is_place(store, index, 0);
+    store->has_far = store->has_near && b2_frame_is_place(store, index, far);
     if (store->has_far) b2_space_keep(&store->space, far, far + bytes);
     store->is_recorded = b2_frame_is_recorded(store);
     if (store->copy.mirror >= 0 && !is_mirror_place(store, index, store->copy.mirror)) {
@@ -183,7 +173,7 @@ void b2_frame_find_places(b2_frame_store *store, const b2_index *index)
 
 void b2_frame_save_places(b2_frame_store *store)
 {
-    int64_t stop = b2_frame_far(store->header_bytes) + b2_copy_bytes(store->header_bytes);
+    int64_t stop = b2_copy_far(store->header_bytes) + b2_copy_bytes(store->header_bytes);
     int64_t end = b2_frame_end(store);
     if (store->path && has_room(store->header_bytes) && end < stop) b2_space_keep(&store->space, end, stop);
 }
@@ -224,15 +214,15 @@ void b2_frame_check_places(b2_frame_store *store)
         return;
     }
     if (!store->has_far) return;
-    store->owns_far = owns(store, b2_frame_far(store->header_bytes));
+    store->owns_far = owns(store, b2_copy_far(store->header_bytes));
     store->far_waits = !store->owns_far;
     store->has_far = store->owns_far;
 }
 
 static void take_far(b2_frame_store *store, const b2_index *index)
 {
-    int64_t far = b2_frame_far(store->header_bytes), bytes = b2_copy_bytes(store->header_bytes);
-    store->has_far = store->owns_far = is_place(store, index, far);
+    int64_t far = b2_copy_far(store->header_bytes), bytes = b2_copy_bytes(store->header_bytes);
+    store->has_far = store->owns_far = b2_frame_is_place(store, index, far);
     store->far_waits = false;
     if (store->has_far) b2_space_keep(&store->space, far, far + bytes);
 }
@@ -245,7 +235,7 @@ void b2_frame_take_places(b2_frame_store *store, const b2_index *index)
         if (store->far_waits) take_far(store, index);
         return;
     }
-    if (!is_place(store, index, 0)) return;
+    if (!b2_frame_is_place(store, index, 0)) return;
     b2_space_claim(&store->space, 0, b2_copy_bytes(store->header_bytes));
     store->has_near = store->owns_near = true;
     take_far(store, index);
@@ -259,7 +249,6 @@ static int write_both(b2_frame_store *store, b2_copy *copy, uint8_t *out)
 {
     int64_t bytes = b2_copy_bytes(store->header_bytes);
     int status = BLOSC2_OK;
-    store->is_followed = false;
     if (copy->has_far) {
         copy->has_far = false;
         b2_copy_build(copy, out);
@@ -268,13 +257,13 @@ static int write_both(b2_frame_store *store, b2_copy *copy, uint8_t *out)
     }
     b2_copy_build(copy, out);
     if (status == BLOSC2_OK && copy->has_far)
-        status = b2_frame_write(store, out, bytes, b2_frame_far(store->header_bytes));
+        status = b2_frame_write(store, out, bytes, b2_copy_far(store->header_bytes));
     return status < 0 ? status : b2_frame_write(store, out, bytes, 0);
 }
 
 int b2_frame_write_copies(b2_frame_store *store, const b2_copy *copy, const uint8_t *header, int64_t end)
 {
-    int64_t bytes = b2_copy_bytes(store->header_bytes), far = b2_frame_far(store->header_bytes);
+    int64_t bytes = b2_copy_bytes(store->header_bytes), far = b2_copy_far(store->header_bytes);
     if (!store->has_near) return BLOSC2_OK;
     uint8_t *out = b2_malloc((size_t)bytes);
     if (!out) return blosc2_fail(BLOSC2_E_MEMORY, "cannot allocate a copy of %lld bytes", (long long)bytes);
@@ -302,18 +291,32 @@ static int follow_copy(b2_frame_store *store, int64_t place)
     return status;
 }
 
-int b2_frame_follow_copies(b2_frame_store *store)
+int b2_frame_follow_copies(b2_frame_store *store, const b2_index *index, bool all)
 {
-    if (!store->has_near || store->is_followed) return BLOSC2_OK;
-    int status = follow_copy(store, 0);
-    if (status == BLOSC2_OK && store->has_far) status = follow_copy(store, b2_frame_far(store->header_bytes));
-    store->is_followed = status == BLOSC2_OK;
+    const int64_t places[] = {0, b2_copy_far(store->header_bytes)};
+    const bool are_own[] = {store->has_near, store->has_far};
+    int status = BLOSC2_OK;
+    for (int i = 0; i < 2 && status == BLOSC2_OK && store->path && has_room(store->header_bytes); i++) {
+        if (are_own[i] ? !all : !b2_frame_is_place(store, index, places[i])) continue;
+        status = follow_copy(store, places[i]);
+    }
     return status;
+}
+
+void b2_frame_learn_serial(b2_frame_store *store)
+{
+    const int64_t places[] = {0, b2_copy_far(store->header_bytes)};
+    b2_buffer buffer = {0};
+    b2_copy copy;
+    for (int i = 0; i < 2 && store->path && has_room(store->header_bytes); i++)
+        if (b2_frame_read_copy(store, places[i], &buffer, &copy) && copy.serial > store->copy.serial)
+            store->copy.serial = copy.serial;
+    b2_buffer_free(&buffer);
 }
 
 int b2_frame_void_copies(b2_frame_store *store)
 {
-    int64_t far = b2_frame_far(store->header_bytes);
+    int64_t far = b2_copy_far(store->header_bytes);
     store->is_recorded = false;
     if (!store->has_near) return BLOSC2_OK;
     int status = b2_frame_write(store, b2_copy_void, sizeof b2_copy_void, 0);
@@ -356,6 +359,7 @@ int b2_frame_write_twice(b2_frame_store *store)
     int status = read_tail(store, tail);
     if (status == BLOSC2_OK) status = b2_frame_write(store, tail, copy->tail_bytes, copy->mirror);
     b2_free(tail);
+    b2_frame_learn_serial(store);
     copy->serial++;
     return status < 0 ? status
                       : b2_frame_write_copies(store, copy, b2_frame_committed(store), b2_frame_end(store));

@@ -9,6 +9,7 @@
 #include "schunk/file_numbers.h"
 #include "schunk/frame_store.h"
 #include "schunk/locks.h"
+#include "schunk/recover.h"
 #include "schunk/schunk.h"
 
 enum { WHOLE_BYTES = 64 << 20 }; /* that are looked at in full */
@@ -20,6 +21,36 @@ static const b2_frame_store *store_of(const blosc2_schunk *schunk)
 
 /* ------------------------------------------------------------------ copies */
 
+/* A copy at a place where, by the header's own index, one may be: a chunk may have any content. */
+static bool read_copy(const blosc2_schunk *schunk, int64_t place, b2_buffer *buffer, b2_copy *copy)
+{
+    const b2_frame_store *store = store_of(schunk);
+    return b2_frame_read_copy(store, place, buffer, copy) && b2_frame_is_place(store, &schunk->index, place);
+}
+
+/* Whether the commit that wrote this copy ended before it wrote the header: the file ends with its record. */
+static bool is_cut_commit(const b2_frame_store *store, const b2_copy *copy)
+{
+    b2_buffer found = {0}, header = {0};
+    b2_failure failure;
+    b2_failure_save(&failure);
+    bool is_one = b2_recover_header(store->io, store->file, &found, &header) == BLOSC2_OK && header.bytes &&
+                  memcmp(found.bytes, b2_frame_committed(store), (size_t)store->header_bytes) == 0 &&
+                  memcmp(header.bytes, copy->header, (size_t)store->header_bytes) == 0;
+    b2_failure_restore(&failure);
+    b2_buffer_free(&found);
+    b2_buffer_free(&header);
+    return is_one;
+}
+
+/* What the latest copy says of the header. */
+static b2_doubt doubt_of(const b2_frame_store *store, const b2_copy *copy)
+{
+    if (copy->is_followed) return B2_DOUBT_UNFLUSHED;
+    if (b2_frame_copy_fits(store, copy) || is_cut_commit(store, copy)) return B2_DOUBT_NONE;
+    return B2_DOUBT_OLD_HEADER;
+}
+
 b2_doubt b2_frame_doubt(const blosc2_schunk *schunk, uint64_t *serial)
 {
     const b2_frame_store *store = store_of(schunk);
@@ -27,16 +58,14 @@ b2_doubt b2_frame_doubt(const blosc2_schunk *schunk, uint64_t *serial)
     b2_copy near, far;
     b2_doubt doubt = B2_DOUBT_NONE;
     /* The far one first: whoever replaces both just now replaces that one last. */
-    bool has_far = b2_frame_read_copy(store, b2_frame_far(store->header_bytes), &far_bytes, &far);
-    bool has_near = b2_frame_read_copy(store, 0, &near_bytes, &near);
-    bool is_flushed =
-        (has_near && b2_frame_copy_fits(store, &near)) || (has_far && b2_frame_copy_fits(store, &far));
-    if (has_near && has_far && far.serial > near.serial && !b2_frame_copy_fits(store, &far)) {
-        doubt = B2_DOUBT_OLD_HEADER; /* of the two it is the near one that is written first */
-        *serial = far.serial;
-    } else if (!is_flushed && (has_near || has_far)) {
-        doubt = B2_DOUBT_UNFLUSHED;
-        *serial = has_near && (!has_far || near.serial > far.serial) ? near.serial : far.serial;
+    bool has_far = read_copy(schunk, b2_copy_far(store->header_bytes), &far_bytes, &far);
+    bool has_near = read_copy(schunk, 0, &near_bytes, &near);
+    if (has_near || has_far) {
+        b2_copy *latest = has_far && (!has_near || far.serial > near.serial) ? &far : &near;
+        if (has_near && has_far && near.serial == far.serial) /* of a state both are marked, or a mark is lost */
+            latest->is_followed = near.is_followed || far.is_followed;
+        *serial = latest->serial;
+        doubt = doubt_of(store, latest);
     }
     b2_buffer_free(&near_bytes);
     b2_buffer_free(&far_bytes);
@@ -67,12 +96,17 @@ static bool has_tag(const b2_index *index, int64_t chunk)
            b2_index_tag(index, chunk).bytes > sizeof(uint32_t);
 }
 
-int b2_frame_check_ends(const blosc2_schunk *schunk)
+int64_t b2_frame_first_sector(const blosc2_schunk *schunk)
+{
+    return B2_COPY_SECTOR - store_of(schunk)->header_bytes;
+}
+
+int b2_frame_check_ends(const blosc2_schunk *schunk, int64_t from)
 {
     const b2_index *index = &schunk->index;
     int status = BLOSC2_OK;
     for (int64_t i = 0; i < index->count && status == BLOSC2_OK; i++) {
-        if (!has_tag(index, i)) continue;
+        if (!has_tag(index, i) || index->entries[i] < from) continue;
         bool is_right;
         const b2_tag tag = b2_index_tag(index, i);
         status = read_end(schunk, index->entries[i], &tag, &is_right);

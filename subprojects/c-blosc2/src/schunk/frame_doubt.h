@@ -9,8 +9,8 @@
 
 typedef enum b2_doubt {
     B2_DOUBT_NONE,
-    B2_DOUBT_OLD_HEADER, /* the far copy tells of a later state: the first sector has lost a write */
-    B2_DOUBT_UNFLUSHED,  /* the copies tell of an older one: what has been put since may be lost */
+    B2_DOUBT_OLD_HEADER, /* the copies tell of a state that nothing followed: the header has lost a write */
+    B2_DOUBT_UNFLUSHED,  /* they tell of an older one: what has been put since may be lost */
 } b2_doubt;
 
 /**
@@ -30,7 +30,13 @@ uint64_t b2_frame_serial(const blosc2_schunk *schunk);
  */
 int b2_frame_find_lost(const blosc2_schunk *schunk, const blosc2_schunk *flushed, bool *lost);
 
-/** Whether each chunk is the one that its tag tells of, by the last bytes of its checksums. */
-int b2_frame_check_ends(const blosc2_schunk *schunk);
+/** Position in the section of the first sector's end: what begins below it may be lost with the header. */
+int64_t b2_frame_first_sector(const blosc2_schunk *schunk);
+
+/**
+ * Whether each chunk that begins at `from` or behind is the one that its tag tells of, by the last bytes of
+ * its checksums. @return BLOSC2_E_CORRUPT if one is not.
+ */
+int b2_frame_check_ends(const blosc2_schunk *schunk, int64_t from);
 
 #endif

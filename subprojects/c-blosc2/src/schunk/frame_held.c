@@ -47,7 +47,11 @@ static bool find_parts(tail *t)
         t->index = b2_tags_bytes(count);
         t->is_tagged = true;
     }
-    return !is_sealed || b2_fingerprint_fits_tail(t->bytes + t->index, t->count - t->index);
+    const b2_fingerprinted of = {.tags = t->bytes,
+                                 .tags_bytes = b2_tags_bound_bytes(t->index),
+                                 .tail = t->bytes + t->index,
+                                 .tail_bytes = t->count - t->index};
+    return !is_sealed || b2_fingerprint_fits_tail(&of);
 }
 
 static int decode_index(const blosc2_view *view, b2_index *index)

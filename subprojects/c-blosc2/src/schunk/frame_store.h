@@ -60,12 +60,11 @@ typedef struct b2_frame_store {
     bool has_new_name; /* nor may the file's name */
     bool knows_places; /* b2_frame_find_places() has looked where copies of the header may be */
     bool has_near;     /* right behind the header is a place for one */
-    bool has_far;      /* at b2_frame_far() is another one */
+    bool has_far;      /* at b2_copy_far() is another one */
     bool owns_near, owns_far; /* nobody reads another thing there, and from now on nobody will */
     bool far_waits;           /* for those who do */
     bool is_recorded; /* copies on the medium name a state that is whole there, and stays; or none is promised
                        */
-    bool is_followed; /* the copies say that a later state than theirs was committed */
     bool is_flushed;  /* this is the committed one, and this handle has seen to it */
     bool poisoned;    /* a sync failed: what is on the medium is not known */
     int64_t file_end; /* of what was written, counted as positions are */
@@ -110,11 +109,6 @@ static inline bool b2_frame_is_new(const b2_frame_store *store)
 
 /* frame_copies.c: metadata twice */
 
-enum { B2_FRAME_SECTOR = 4096 };
-
-/** Where in the section the far copy of the header is: in another sector of the file than the header. */
-int64_t b2_frame_far(int32_t header_bytes);
-
 /** Bytes between the start of a tail's mirror and the tail that lies behind `end`: 0, or some of a sector. */
 int64_t b2_frame_mirror_gap(const b2_frame_store *store, int64_t end);
 
@@ -126,6 +120,9 @@ void b2_frame_keep_places(b2_frame_store *store);
  * committed state already. Once; reads a few bytes. @param index  The committed one.
  */
 void b2_frame_find_places(b2_frame_store *store, const b2_index *index);
+
+/** Whether a place of the section is free of chunks, as far as their tags tell. */
+bool b2_frame_is_place(const b2_frame_store *store, const b2_index *index, int64_t place);
 
 /** Read the copy of the header at a place of the section. @return False if there is none that is whole. */
 bool b2_frame_read_copy(const b2_frame_store *store, int64_t place, b2_buffer *buffer, b2_copy *copy);
@@ -157,8 +154,16 @@ void b2_frame_take_places(b2_frame_store *store, const b2_index *index);
  */
 int b2_frame_write_copies(b2_frame_store *store, const b2_copy *copy, const uint8_t *header, int64_t end);
 
-/** Have the copies say that a state is committed that they do not tell of: once between two flushes. */
-int b2_frame_follow_copies(b2_frame_store *store);
+/**
+ * Have the copies in the file say that a state is committed that they do not tell of. Others may have written
+ * them meanwhile, and where this handle has no place for one.
+ * @param index  Of the state that is being committed.
+ * @param all    False: only those that this commit does not replace.
+ */
+int b2_frame_follow_copies(b2_frame_store *store, const b2_index *index, bool all);
+
+/** Raise `copy.serial` to those of the copies in the file: the next one is later than all of them. */
+void b2_frame_learn_serial(b2_frame_store *store);
 
 /** From now on there are none: an older state must not be found by them. */
 int b2_frame_void_copies(b2_frame_store *store);

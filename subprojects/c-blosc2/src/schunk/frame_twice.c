@@ -159,7 +159,7 @@ static int check(comparison *c, bool *twice)
     const b2_frame_store *store = c->store;
     b2_copy near = {0}, far = {0};
     finding near_is = FOUND_NOTHING, far_is = FOUND_NOTHING;
-    int64_t place = b2_frame_far(store->header_bytes);
+    int64_t place = b2_copy_far(store->header_bytes);
     int status = find_copy(c, 0, &c->near, &near, &near_is);
     if (status == BLOSC2_OK && store->has_far) status = find_copy(c, place, &c->far, &far, &far_is);
     bool has_near = near_is == FOUND_COPY, has_far = far_is == FOUND_COPY;

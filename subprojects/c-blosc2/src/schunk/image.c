@@ -141,15 +141,18 @@ static uint32_t flags_of(const b2_state *state)
 void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header, int32_t header_bytes)
 {
     if (state->seal == BLOSC2_SEAL_NONE) return;
-    const b2_fingerprinted of = {.tail = image->bytes.bytes + image->tags_bytes,
+    int64_t tags_bytes = state->has_tags ? image->tags_bytes : 0;
+    uint8_t *table = image->bytes.bytes;
+    if (tags_bytes) b2_tags_build(state->index->entries, state->index->tags, state->index->count, table);
+    const b2_fingerprinted of = {.tags = table,
+                                 .tags_bytes = b2_tags_bound_bytes(tags_bytes),
+                                 .tail = table + image->tags_bytes,
                                  .tail_bytes = image->tail_bytes - image->tags_bytes,
                                  .header = header,
                                  .header_bytes = header_bytes,
                                  .fixed = state->fixed};
-    b2_fingerprint_build(&of, flags_of(state), image->bytes.bytes + image->tail_bytes - B2_FINGERPRINT_BYTES);
-    if (state->has_tags)
-        b2_tags_build(state->index->entries, state->index->tags, state->index->count,
-                      b2_fingerprint_tail_crc(b2_image_fingerprint(image)), image->bytes.bytes);
+    b2_fingerprint_build(&of, flags_of(state), table + image->tail_bytes - B2_FINGERPRINT_BYTES);
+    if (tags_bytes) b2_tags_seal(table, tags_bytes, b2_fingerprint_tail_crc(b2_image_fingerprint(image)));
 }
 
 const uint8_t *b2_image_fingerprint(const b2_image *image)

@@ -55,13 +55,23 @@ static int check_layers(const b2_layers *variable)
     return BLOSC2_OK;
 }
 
+/* Where the parts of a tail are in the frame. */
+typedef struct tail_parts {
+    int64_t tags, index, trailer, stop; /* `index` is `trailer` without chunks; `tags` is known later */
+    bool has_tags;
+} tail_parts;
+
 /* Compare what was read with the fingerprint at its end, and so learn what is to be checked later. */
-static int read_fingerprint(b2_frame_file *frame, const uint8_t *tail, int64_t tail_bytes,
+static int read_fingerprint(b2_frame_file *frame, const tail_parts *parts, const uint8_t *tags,
                             blosc2_schunk *schunk)
 {
     b2_fingerprint_verdict verdict = B2_FINGERPRINT_NONE;
+    const uint8_t *tail = tags + (parts->index - parts->tags);
+    int64_t tail_bytes = parts->stop - parts->index;
     memcpy(frame->fingerprint, tail + tail_bytes - B2_FINGERPRINT_BYTES, B2_FINGERPRINT_BYTES);
-    const b2_fingerprinted of = {.tail = tail,
+    const b2_fingerprinted of = {.tags = tags,
+                                 .tags_bytes = b2_tags_bound_bytes(parts->index - parts->tags),
+                                 .tail = tail,
                                  .tail_bytes = tail_bytes,
                                  .header = frame->header_bytes.bytes,
                                  .header_bytes = frame->header.header_bytes,
@@ -81,12 +91,6 @@ static int read_fingerprint(b2_frame_file *frame, const uint8_t *tail, int64_t t
     schunk->verifies = !schunk->is_foreign && schunk->safety.checksums == BLOSC2_CHECKSUMS_ON;
     return BLOSC2_OK;
 }
-
-/* Where the parts of a tail are in the frame. */
-typedef struct tail_parts {
-    int64_t tags, index, trailer, stop; /* `index` is `trailer` without chunks; `tags` is known later */
-    bool has_tags;
-} tail_parts;
 
 /* @param end  The last bytes of the tail. */
 static int find_parts(const b2_frame_header *header, const uint8_t *end, tail_parts *out)
@@ -124,11 +128,10 @@ static int read_tags(const b2_frame_file *frame, const uint8_t *bytes, blosc2_sc
 static int parse_tail(b2_frame_file *frame, const tail_parts *parts, const uint8_t *bytes,
                       blosc2_schunk *schunk)
 {
-    const uint8_t *index = bytes + (parts->index - parts->tags);
     const uint8_t *trailer = bytes + (parts->trailer - parts->tags);
     int status = b2_frame_trailer_parse(trailer, parts->stop - parts->trailer, &schunk->variable);
     if (status == BLOSC2_OK) status = check_layers(&schunk->variable);
-    if (status == BLOSC2_OK) status = read_fingerprint(frame, index, parts->stop - parts->index, schunk);
+    if (status == BLOSC2_OK) status = read_fingerprint(frame, parts, bytes, schunk);
     if (status == BLOSC2_OK && parts->has_tags) status = read_tags(frame, bytes, schunk);
     return status;
 }
@@ -466,6 +469,21 @@ static int recover(b2_frame_file *frame, blosc2_schunk *schunk)
     return load_leniently(frame, B2_FRAME_CONTIGUOUS, schunk, damage);
 }
 
+/* Without a fingerprint nothing says that header and tail are of one state: another commit may have come
+ * between the two reads. */
+static int check_still(const b2_frame_file *frame, const blosc2_schunk *schunk)
+{
+    b2_buffer now = {0};
+    int64_t bytes = frame->header.header_bytes;
+    int status = b2_buffer_reserve(&now, (size_t)bytes);
+    if (status == BLOSC2_OK)
+        status = frame->io->read(frame->io->context, frame->file, now.bytes, (size_t)bytes, frame->offset);
+    if (status == BLOSC2_OK && memcmp(now.bytes, frame->header_bytes.bytes, (size_t)bytes) != 0)
+        status = b2_store_changed(schunk->path);
+    b2_buffer_free(&now);
+    return status;
+}
+
 int b2_load_frame(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *schunk)
 {
     int status = load_once(frame, type, schunk);
@@ -479,6 +497,7 @@ int b2_load_frame(b2_frame_file *frame, b2_frame_type type, blosc2_schunk *schun
         bool is_doubtful = status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_LAYERS;
         return is_doubtful && schunk->prefers_copy ? prefer_copy(frame, schunk) : status;
     }
+    if (status == BLOSC2_OK && schunk->seal == BLOSC2_SEAL_NONE) status = check_still(frame, schunk);
     if (status == BLOSC2_OK) status = check_unsealed(frame, schunk);
     if (!may_be_damage(status)) return status;
     return has_changed(frame, schunk) ? b2_store_changed(schunk->path) : recover(frame, schunk);

@@ -32,6 +32,8 @@ typedef struct candidate {
 typedef struct search {
     const b2_first_frame *first;
     b2_buffer piece, before; /* owned: where a frame is looked for, and what may have it inside */
+    int64_t noted;           /* up to here: how far records, and chunks, reach that begin before */
+    int64_t records_end, chunks_end;
 } search;
 
 static int read_at(const b2_first_frame *first, void *out, int64_t bytes, int64_t position)
@@ -72,11 +74,11 @@ static bool is_layer(const search *s, int64_t position, int32_t cbytes)
            mark[0] == 0xc6 && b2_load_be_i32(mark + 1) == cbytes;
 }
 
-/* Where a chunk of the first frame ends that begins so, and has all of the candidate inside; 0: none does. */
-static int64_t end_of_chunk(const search *s, const uint8_t *bytes, int64_t position, const candidate *c)
+/* Where a chunk of the first frame ends that begins so, behind `from`; 0: none does. */
+static int64_t end_of_chunk(const search *s, const uint8_t *bytes, int64_t position, int64_t from)
 {
     int64_t end = position + b2_load_le_i32(bytes + 12);
-    if (end < c->start + c->bytes || end > s->first->file_bytes) return 0;
+    if (end <= from || end > s->first->file_bytes) return 0;
     blosc2_view view;
     int status = b2_header_parse(bytes, ITEM_BYTES, s->first->file_bytes - position, &view);
     if (status < 0) return 0;
@@ -84,36 +86,39 @@ static int64_t end_of_chunk(const search *s, const uint8_t *bytes, int64_t posit
     return is_full || has_postscript(s, &view, end) || is_layer(s, position, view.cbytes) ? end : 0;
 }
 
-static int64_t end_of_item(const search *s, const uint8_t *bytes, int64_t position, const candidate *c)
+static void note_item(search *s, const uint8_t *bytes, int64_t position)
 {
-    if (bytes[0] == b2_copy_magic[0]) {
-        int64_t end = end_of_record(s, bytes, position);
-        if (end >= c->start + MAGIC_BYTES) return end;
-    }
-    bool may_be_chunk = bytes[0] >= B2_VERSION_BLOSC1 && bytes[0] <= B2_VERSION_NEWEST;
-    return may_be_chunk ? end_of_chunk(s, bytes, position, c) : 0;
+    if (bytes[0] == b2_copy_magic[0])
+        s->records_end = b2_max_i64(s->records_end, end_of_record(s, bytes, position));
+    if (bytes[0] >= B2_VERSION_BLOSC1 && bytes[0] <= B2_VERSION_NEWEST)
+        s->chunks_end = b2_max_i64(s->chunks_end, end_of_chunk(s, bytes, position, s->chunks_end));
 }
 
-/* Where the leftover ends in which a candidate lies; 0: it lies in none. Looks from there to the first frame.
- */
-static int find_item(search *s, const candidate *c, int64_t *end)
+/* Note what begins before `stop`, each byte once: how far leftovers reach. */
+static int note_items(search *s, int64_t stop)
 {
     const b2_first_frame *first = s->first;
-    *end = 0;
-    for (int64_t top = c->start; top > first->frame_bytes;) {
-        int64_t bottom = b2_max_i64(first->frame_bytes, top - PIECE_BYTES);
-        int64_t count = b2_min_i64(top - bottom + ITEM_BYTES, first->file_bytes - bottom);
-        int status = read_at(first, s->before.bytes, count, bottom);
+    while (s->noted < stop) {
+        int64_t count = b2_min_i64(stop - s->noted, PIECE_BYTES);
+        int64_t available = b2_min_i64(count + ITEM_BYTES, first->file_bytes - s->noted);
+        int status = read_at(first, s->before.bytes, available, s->noted);
         if (status == BLOSC2_OK) status = blosc2_check_interrupt();
         if (status < 0) return status;
-        for (int64_t at = top - bottom - 1; at >= 0; at--) {
-            if (at + ITEM_BYTES > count) continue;
-            *end = end_of_item(s, s->before.bytes + at, bottom + at, c);
-            if (*end) return BLOSC2_OK;
-        }
-        top = bottom;
+        for (int64_t at = 0; at < count && at + ITEM_BYTES <= available; at++)
+            note_item(s, s->before.bytes + at, s->noted + at);
+        s->noted += count;
     }
     return BLOSC2_OK;
+}
+
+/* Where the leftover ends in which a candidate lies; 0: it lies in none. A chunk has all of it inside. */
+static int find_item(search *s, const candidate *c, int64_t *end)
+{
+    int status = note_items(s, c->start);
+    *end = 0;
+    if (s->records_end >= c->start + MAGIC_BYTES) *end = s->records_end;
+    if (s->chunks_end >= c->start + c->bytes) *end = b2_max_i64(*end, s->chunks_end);
+    return status;
 }
 
 /* ------------------------------------------------------------------ candidates */
@@ -209,7 +214,7 @@ static int end_of_state(const b2_first_frame *first, const b2_copy *copy, int64_
 /* What lies below the end of the last flushed state, and of those that are read, has been this frame's. */
 static int find_start(const b2_first_frame *first, int64_t *start)
 {
-    const int64_t places[] = {0, b2_frame_far(first->header_bytes)};
+    const int64_t places[] = {0, b2_copy_far(first->header_bytes)};
     int64_t bytes = b2_copy_bytes(first->header_bytes);
     b2_buffer buffer = {0};
     int status = BLOSC2_OK;
@@ -231,7 +236,7 @@ static int find_start(const b2_first_frame *first, int64_t *start)
 
 int b2_find_neighbour(const b2_first_frame *first, int64_t *found)
 {
-    search s = {.first = first};
+    search s = {.first = first, .noted = first->frame_bytes};
     int64_t position = 0;
     *found = 0;
     if (first->file_bytes - first->frame_bytes < B2_FRAME_HEADER_MIN) return BLOSC2_OK;

@@ -128,18 +128,28 @@ static int open_by_one(const blosc2_schunk *like, open_by by, blosc2_schunk **ou
     return status;
 }
 
-/* Whether the state that copies of the header tell of is the better one. */
+/* BLOSC2_OK for what is whole, chunks below `from` left out; sets `whole`. */
+static int is_whole(const blosc2_schunk *schunk, int64_t from, bool *whole)
+{
+    int status = b2_frame_check_ends(schunk, from);
+    *whole = status == BLOSC2_OK;
+    return status == BLOSC2_E_CORRUPT ? BLOSC2_OK : status;
+}
+
+/* Whether the state that copies of the header tell of is the better one. One that was flushed is, even if
+ * chunks of it are lost with the first sector, or if the other is not whole either. */
 static int is_better(const blosc2_schunk *opened, const blosc2_schunk *copied, b2_doubt doubt,
                      uint64_t serial, bool *better)
 {
-    int status = BLOSC2_OK;
+    bool is_old = doubt == B2_DOUBT_OLD_HEADER, opened_is_whole = false;
     *better = false;
     if (b2_frame_serial(copied) != serial) return BLOSC2_OK; /* that one is damaged */
-    if (doubt == B2_DOUBT_OLD_HEADER)
-        *better = true;
-    else
-        status = b2_frame_find_lost(opened, copied, better);
-    if (status == BLOSC2_OK && *better && b2_frame_check_ends(copied) == BLOSC2_E_CORRUPT) *better = false;
+    int status = is_old ? BLOSC2_OK : b2_frame_find_lost(opened, copied, better);
+    if (status < 0 || (!is_old && !*better)) return status;
+    status = is_whole(copied, is_old ? b2_frame_first_sector(copied) : 0, better);
+    if (status < 0 || *better || !is_old) return status;
+    status = is_whole(opened, 0, &opened_is_whole);
+    *better = !opened_is_whole;
     return status;
 }
 
@@ -155,14 +165,17 @@ static int settle_doubt(const blosc2_schunk *like, b2_doubt doubt, uint64_t seri
     if (status == BLOSC2_E_MEMORY || status == BLOSC2_E_INTERRUPTED || status == BLOSC2_E_CHANGED)
         return status;
     if (status == BLOSC2_OK) {
+        bool is_old = doubt == B2_DOUBT_OLD_HEADER;
         status = is_better(*opened, copied, doubt, serial, &better);
-        if (status == BLOSC2_OK && better) /* the doubt was of a state that was being replaced */
+        if (status == BLOSC2_OK && (better || is_old)) /* the doubt was of a state that was being replaced */
             status = (*opened)->store->ops->check((*opened)->store);
         if (status == BLOSC2_OK && better) {
-            copied->recovered = doubt == B2_DOUBT_OLD_HEADER ? BLOSC2_RECOVERED_COPY : BLOSC2_RECOVERED_OLDER;
+            copied->recovered = is_old ? BLOSC2_RECOVERED_COPY : BLOSC2_RECOVERED_OLDER;
             blosc2_schunk *old = *opened;
             *opened = copied;
             copied = old;
+        } else if (status == BLOSC2_OK && is_old && b2_frame_serial(copied) == serial) {
+            (*opened)->recovered = BLOSC2_RECOVERED_OLDER;
         }
         blosc2_schunk_free(copied);
         if (status < 0) return status;
@@ -179,7 +192,7 @@ static int choose(const blosc2_schunk *like, blosc2_schunk **opened)
     bool is_later =
         first->recovered == BLOSC2_RECOVERED_NOTHING || first->recovered == BLOSC2_RECOVERED_WHOLE;
     bool may_doubt = first->home == BLOSC2_HOME_FILE && first->offset == 0 && !first->is_doubtful &&
-                     first->seal == BLOSC2_SEAL_WHOLE && is_later;
+                     b2_schunk_is_sealed(first) && is_later;
     b2_doubt doubt = may_doubt ? b2_frame_doubt(first, &serial) : B2_DOUBT_NONE;
     /* Since somebody has that state open, the system has not gone down; a handle that has a state steps back
      * from none. */

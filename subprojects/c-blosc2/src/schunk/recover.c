@@ -7,11 +7,10 @@
 #include "frame/frame.h"
 #include "frame/record.h"
 
-/* Near copies begin at any byte of this much, far ones at a sector below that (schunk/frame_copies.c). */
+/* Near copies begin at any byte of this much, far ones at a sector below that (b2_copy_far()). */
 enum {
     NEAR_BYTES = 1 << 16,
-    SECTOR = 4096,
-    FAR_END = 2 * (B2_RECORD_HEADER_MAX + SECTOR),
+    FAR_END = 2 * (B2_RECORD_HEADER_MAX + B2_COPY_SECTOR),
     HEAD_BYTES = 16,
     TRIES_MAX = 32
 };
@@ -92,12 +91,19 @@ typedef struct search {
     b2_copies *out;
 } search;
 
+/* Whether a copy of such a header belongs there: others are a chunk's content, be it of a frame. */
+static bool is_own_place(int64_t position, int32_t header_bytes)
+{
+    return position == header_bytes || position == header_bytes + b2_copy_far(header_bytes);
+}
+
 /* Look at one place. @param head  HEAD_BYTES bytes that lie there. */
 static int look(search *s, const uint8_t *head, int64_t position)
 {
     int64_t bytes = b2_copy_stated_bytes(head);
     b2_copy copy;
     if (bytes == 0 || bytes > s->file_bytes - position) return BLOSC2_OK;
+    if (!is_own_place(position, (int32_t)(bytes - B2_COPY_OVERHEAD))) return BLOSC2_OK;
     if (bytes > (int64_t)s->out->bytes.capacity - s->used || s->tries++ == TRIES_MAX) return BLOSC2_OK;
     uint8_t *at = s->out->bytes.bytes + s->used;
     int status = s->io->read(s->io->context, s->file, at, (size_t)bytes, position);
@@ -120,7 +126,7 @@ static int look_far(search *s)
 {
     int status = BLOSC2_OK;
     for (int64_t at = NEAR_BYTES; at < FAR_END && at + HEAD_BYTES <= s->file_bytes && status == BLOSC2_OK;
-         at += SECTOR) {
+         at += B2_COPY_SECTOR) {
         uint8_t head[HEAD_BYTES];
         status = s->io->read(s->io->context, s->file, head, sizeof head, at);
         if (status == BLOSC2_OK) status = look(s, head, at);
