@@ -109,7 +109,7 @@ def header_parts(buf: bytes, header_len: int) -> tuple[bytes, bytes]:
 def tags_of(frame: refdecode.Frame) -> bytes:
     index = frame.header_len + frame.cbytes
     stored = sum(frame.offsets[number] >= 0 for number in range(frame.nchunks))
-    return bytes(frame.buf[index - 16 - 8 * stored:index])
+    return bytes(frame.buf[index - 24 - 8 * stored:index])
 
 
 def fingerprint(frame: refdecode.Frame, flags: int) -> bytes:
@@ -139,7 +139,7 @@ def check_tags(frame: refdecode.Frame) -> None:
     buf = bytes(frame.buf)
     stored = [number for number in range(frame.nchunks) if frame.offsets[number] >= 0]
     table = tags_of(frame)
-    magic, count, tail, own = struct.unpack_from("<4sIII", table, len(table) - 16)
+    magic, count, _serial, tail, own = struct.unpack_from("<4sIQII", table, len(table) - 24)
     need(magic == b"\xb2TAG" and count == len(stored), "tags: magic or count")
     need(own == crc32c(table[:-4]), "tags: their own CRC")
     need(tail == struct.unpack_from(">I", buf, frame.frame_len - 16)[0], "tags: of another index")

@@ -164,7 +164,9 @@ static inline void build_tags(stored_frame *frame, const frame_parts *parts)
         tags[i] = (b2_tag){0};
         if (bytes > 4) tags[i] = (b2_tag){(uint32_t)bytes, b2_load_le32(chunk + bytes - 4)};
     }
-    b2_tags_build(parts->entries, tags, parts->count, frame->bytes + parts->tags);
+    uint8_t *table = frame->bytes + parts->tags;
+    uint64_t serial = b2_tags_serial(table, parts->index - parts->tags);
+    b2_tags_build(parts->entries, tags, parts->count, serial, table);
 }
 
 /** Fingerprint and tags. */

@@ -368,7 +368,7 @@ static void the_fingerprint_is_as_documented(void)
             header[hard_count++] = bytes[at];
     }
     size_t start = header_bytes + b2_load_be32(bytes + 43), tail_count = size - 17 - start;
-    size_t tags = 8 * (size_t)b2_load_le32(bytes + start - 12) + 8;
+    size_t tags = 8 * (size_t)b2_load_le32(bytes + start - 20) + 16;
     memcpy(tail, bytes + start - 8 - tags, tags);
     memcpy(tail + tags, bytes + start, tail_count);
     memcpy(tail + tags + tail_count, bytes + size - 12, 12);

@@ -22,7 +22,8 @@ enum {
 
 /** All that it is made of; borrowed. */
 typedef struct b2_fingerprinted {
-    const uint8_t *tags; /* of the tags what comes before the foot's CRCs, b2_tags_bound_bytes(); NULL: none */
+    const uint8_t
+        *tags; /* of the tags what comes before the foot's CRCs, b2_tags_bound_bytes(); NULL: none */
     int64_t tags_bytes;
     const uint8_t *tail; /* chunk index and trailer, the fingerprint at its end */
     int64_t tail_bytes;
@@ -52,7 +53,8 @@ int b2_fingerprint_check(const b2_fingerprinted *of, b2_fingerprint_verdict *ver
 /** Its CRC of tags, chunk index and trailer, which binds other parts of the file to them. */
 uint32_t b2_fingerprint_tail_crc(const uint8_t *bytes);
 
-/** Whether tags, chunk index and trailer are what the fingerprint at their end says; no header is looked at. */
+/** Whether tags, chunk index and trailer are what the fingerprint at their end says; no header is looked at.
+ */
 bool b2_fingerprint_fits_tail(const b2_fingerprinted *of);
 
 /** True if there is one, right or not. @param flags Set then. */

@@ -8,7 +8,7 @@
 #include "checksum/crc32c.h"
 
 /* Behind the tags, counted from their end; all numbers are little-endian, as in chunks. */
-enum { TAG_BYTES = 8, MAGIC = 0, COUNT = 4, TAIL_CRC = 8, OWN_CRC = 12, FOOT_BYTES = 16 };
+enum { TAG_BYTES = 8, MAGIC = 0, COUNT = 4, SERIAL = 8, TAIL_CRC = 16, OWN_CRC = 20, FOOT_BYTES = 24 };
 
 static const uint8_t MAGIC_BYTES[4] = {0xb2, 'T', 'A', 'G'};
 
@@ -29,7 +29,7 @@ int64_t b2_tags_bound_bytes(int64_t bytes)
     return bytes > 0 ? bytes - (FOOT_BYTES - TAIL_CRC) : 0;
 }
 
-void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint8_t *out)
+void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint64_t serial, uint8_t *out)
 {
     uint8_t *at = out;
     for (int64_t i = 0; i < count; i++) {
@@ -40,6 +40,12 @@ void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, ui
     }
     memcpy(at + MAGIC, MAGIC_BYTES, sizeof MAGIC_BYTES);
     b2_store_le32(at + COUNT, (uint32_t)((at - out) / TAG_BYTES));
+    b2_store_le64(at + SERIAL, serial);
+}
+
+uint64_t b2_tags_serial(const uint8_t *table, int64_t bytes)
+{
+    return b2_load_le64(table + bytes - FOOT_BYTES + SERIAL);
 }
 
 void b2_tags_seal(uint8_t *table, int64_t bytes, uint32_t tail_crc)

@@ -1,5 +1,6 @@
 /**
- * The tags of a frame's stored chunks: how many bytes lie at each chunk's place, and the CRC that ends them.
+ * The tags of a frame's stored chunks: how many bytes lie at each chunk's place, and the CRC that ends them;
+ * and when this state was committed.
  * They lie right before the chunk index, where the format has a hole. Pure: no I/O.
  * Byte layout and reasons: docs/design/durability.md, "Tags".
  */
@@ -26,8 +27,14 @@ int64_t b2_tags_bytes(int64_t stored);
 /** Bytes of a table of `bytes` bytes that the fingerprint's CRC counts: all but the CRCs at its end. */
 int64_t b2_tags_bound_bytes(int64_t bytes);
 
-/** Write the tags of the stored ones of `count` chunks: the first b2_tags_bound_bytes() bytes. */
-void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint8_t *out);
+/**
+ * Write the tags of the stored ones of `count` chunks: the first b2_tags_bound_bytes() bytes.
+ * @param serial  Of the state: it grows with each commit, and with each copy of the header (frame/copy.h).
+ */
+void b2_tags_build(const int64_t *entries, const b2_tag *tags, int64_t count, uint64_t serial, uint8_t *out);
+
+/** The state's serial number in a table of `bytes` bytes. */
+uint64_t b2_tags_serial(const uint8_t *table, int64_t bytes);
 
 /**
  * Write the CRCs at the end of a table of `bytes` bytes that is built.

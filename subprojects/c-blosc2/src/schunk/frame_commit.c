@@ -252,11 +252,12 @@ static int write_all(b2_frame_store *store, const b2_index *index, b2_image *ima
 
 /* Fresh header and fingerprint for a tail at that place. */
 static void finish_image(b2_frame_store *store, const b2_state *state, b2_image *image,
-                         const tail_place *place)
+                         const tail_place *place, uint64_t serial)
 {
     int64_t section = place->tail + image->tags_bytes;
     int64_t frame_bytes = store->header_bytes + place->tail + image->tail_bytes;
     b2_state sealed = *state;
+    sealed.serial = serial;
     sealed.dead_units = (uint32_t)b2_min_i64(count_dead(store, place->tail) / B2_DEAD_UNIT, UINT32_MAX);
     b2_image_header(state, B2_FRAME_CONTIGUOUS, store->header_bytes, section, frame_bytes,
                     b2_frame_fresh(store));
@@ -298,7 +299,8 @@ static void turn_over(b2_frame_store *store)
     b2_extents_free(&old);
 }
 
-/* Whether a power cut may leave a part of the header's replacement: it is in several sectors of the medium. */
+/* Whether a power cut may leave a part of the header's replacement: it is in several sectors of the medium.
+ */
 static bool may_tear(const b2_frame_store *store)
 {
     enum { SECTOR_BYTES = 512 }; /* the smallest one that media write whole */
@@ -314,9 +316,9 @@ static bool may_tear(const b2_frame_store *store)
 static int commit_at(b2_frame_store *store, const b2_state *state, b2_image *image, const tail_place *place,
                      sync_policy policy)
 {
-    finish_image(store, state, image, place);
+    if (!b2_frame_is_new(store)) b2_frame_learn_serial(store);
+    finish_image(store, state, image, place, store->copy.serial + 1);
     if (may_tear(store)) policy = SYNC_EACH;
-    if (policy == SYNC_EACH && !b2_frame_is_new(store)) b2_frame_learn_serial(store);
     const b2_copy copy = {.serial = store->copy.serial + 1,
                           .tail_start = place->tail,
                           .tail_bytes = image->tail_bytes,

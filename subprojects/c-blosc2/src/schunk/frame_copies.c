@@ -90,12 +90,17 @@ bool b2_frame_read_copy(const b2_frame_store *store, int64_t place, b2_buffer *b
 
 /* The tail has the checksum of the header. One that differs all the same came in doubt after it was flushed,
  * and its copy, which has what was there, is not replaced by it. */
-bool b2_frame_copy_fits(const b2_frame_store *store, const b2_copy *copy)
+bool b2_frame_copy_is_same(const b2_frame_store *store, const b2_copy *copy)
 {
-    bool same_tail = !copy->is_followed && copy->tail_start == store->copy.tail_start &&
+    bool same_tail = copy->tail_start == store->copy.tail_start &&
                      copy->tail_bytes == store->copy.tail_bytes && copy->tail_crc == store->copy.tail_crc;
     return same_tail && (store->is_sealed ||
                          memcmp(copy->header, b2_frame_committed(store), (size_t)store->header_bytes) == 0);
+}
+
+bool b2_frame_copy_fits(const b2_frame_store *store, const b2_copy *copy)
+{
+    return !copy->is_followed && b2_frame_copy_is_same(store, copy);
 }
 
 /* Whether the mirror that a copy tells of is whole. */

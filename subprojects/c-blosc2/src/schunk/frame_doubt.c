@@ -43,12 +43,14 @@ static bool is_cut_commit(const b2_frame_store *store, const b2_copy *copy)
     return is_one;
 }
 
-/* What the latest copy says of the header. */
+/* What the latest copy says of the header. Serial numbers tell which is the later one; without chunks, whose
+ * tags have that of the header's state, it is the mark. */
 static b2_doubt doubt_of(const b2_frame_store *store, const b2_copy *copy)
 {
-    if (copy->is_followed) return B2_DOUBT_UNFLUSHED;
-    if (b2_frame_copy_fits(store, copy) || is_cut_commit(store, copy)) return B2_DOUBT_NONE;
-    return B2_DOUBT_OLD_HEADER;
+    uint64_t serial = store->copy.serial;
+    if (b2_frame_copy_is_same(store, copy)) return B2_DOUBT_NONE;
+    if (serial ? serial > copy->serial : copy->is_followed) return B2_DOUBT_UNFLUSHED;
+    return is_cut_commit(store, copy) ? B2_DOUBT_NONE : B2_DOUBT_OLD_HEADER;
 }
 
 b2_doubt b2_frame_doubt(const blosc2_schunk *schunk, uint64_t *serial)
@@ -62,7 +64,8 @@ b2_doubt b2_frame_doubt(const blosc2_schunk *schunk, uint64_t *serial)
     bool has_near = read_copy(schunk, 0, &near_bytes, &near);
     if (has_near || has_far) {
         b2_copy *latest = has_far && (!has_near || far.serial > near.serial) ? &far : &near;
-        if (has_near && has_far && near.serial == far.serial) /* of a state both are marked, or a mark is lost */
+        if (has_near && has_far &&
+            near.serial == far.serial) /* of a state both are marked, or a mark is lost */
             latest->is_followed = near.is_followed || far.is_followed;
         *serial = latest->serial;
         doubt = doubt_of(store, latest);

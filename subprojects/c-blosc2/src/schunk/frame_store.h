@@ -127,7 +127,10 @@ bool b2_frame_is_place(const b2_frame_store *store, const b2_index *index, int64
 /** Read the copy of the header at a place of the section. @return False if there is none that is whole. */
 bool b2_frame_read_copy(const b2_frame_store *store, int64_t place, b2_buffer *buffer, b2_copy *copy);
 
-/** Whether a copy tells of the committed state, and that nothing follows it. */
+/** Whether a copy tells of the committed state. */
+bool b2_frame_copy_is_same(const b2_frame_store *store, const b2_copy *copy);
+
+/** The same, and that nothing follows it. */
 bool b2_frame_copy_fits(const b2_frame_store *store, const b2_copy *copy);
 
 /** True if the copies in the file are those of the committed state. */

@@ -143,7 +143,8 @@ void b2_image_seal(b2_image *image, const b2_state *state, const uint8_t *header
     if (state->seal == BLOSC2_SEAL_NONE) return;
     int64_t tags_bytes = state->has_tags ? image->tags_bytes : 0;
     uint8_t *table = image->bytes.bytes;
-    if (tags_bytes) b2_tags_build(state->index->entries, state->index->tags, state->index->count, table);
+    if (tags_bytes)
+        b2_tags_build(state->index->entries, state->index->tags, state->index->count, state->serial, table);
     const b2_fingerprinted of = {.tags = table,
                                  .tags_bytes = b2_tags_bound_bytes(tags_bytes),
                                  .tail = table + image->tags_bytes,

@@ -23,6 +23,7 @@ typedef struct b2_state {
     const b2_layers *variable; /* contents are chunks */
     blosc2_seal seal;          /* BLOSC2_SEAL_NONE: no fingerprint */
     bool has_tags;             /* write them before the index */
+    uint64_t serial;           /* for the tags */
     uint32_t dead_units; /* for the fingerprint: dead bytes of the section, in units of 4 KiB; of a sparse
                             frame numbers that chunk files were given, in units of 256 */
 } b2_state;

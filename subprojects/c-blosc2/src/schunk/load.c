@@ -193,6 +193,13 @@ static int find_mirror(const b2_frame_file *frame, int64_t *shift)
     return BLOSC2_OK;
 }
 
+/* When the state was committed; 0: it does not say. */
+static uint64_t read_serial(const tail_parts *parts, const uint8_t *tags, const blosc2_schunk *schunk)
+{
+    int64_t bytes = parts->index - parts->tags;
+    return bytes && !schunk->is_doubtful ? b2_tags_serial(tags, bytes) : 0;
+}
+
 static int read_tail(b2_frame_file *frame, blosc2_schunk *schunk)
 {
     const b2_frame_header *header = &frame->header;
@@ -214,7 +221,8 @@ static int read_tail(b2_frame_file *frame, blosc2_schunk *schunk)
         status = check_copied(frame, &parts, crc);
         if (status == BLOSC2_OK) status = parse_tail(frame, &parts, buffer.bytes, schunk);
         if (status == BLOSC2_OK && frame->choice == B2_TAIL_IN_PLACE)
-            frame->copy = (b2_copy){.mirror = -1, .tail_crc = crc};
+            frame->copy =
+                (b2_copy){.mirror = -1, .tail_crc = crc, .serial = read_serial(&parts, buffer.bytes, schunk)};
         frame->copy.tail_start = parts.tags - header->header_bytes;
         frame->copy.tail_bytes = bytes;
     }

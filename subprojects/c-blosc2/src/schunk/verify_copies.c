@@ -118,7 +118,8 @@ int blosc2_schunk_check_copies(const blosc2_schunk *schunk, blosc2_note_fn *note
     int status = look_until_still(schunk, &list, twice);
     for (int i = 0; i < list.count && status == BLOSC2_OK; i++)
         note(context, list.items[i].what, list.items[i].text);
-    if (status == BLOSC2_OK && list.is_short) status = blosc2_fail(BLOSC2_E_MEMORY, "no memory for what is found");
+    if (status == BLOSC2_OK && list.is_short)
+        status = blosc2_fail(BLOSC2_E_MEMORY, "no memory for what is found");
     b2_free(list.items);
     return status;
 }
