@@ -342,3 +342,37 @@ def test_a_flipped_bit_of_a_young_chunk_costs_its_block_and_no_commit(tmp_path, 
             array = cat.open(path)
         np.testing.assert_array_equal(array[:7], values + np.arange(7)[:, None])
         array.close()
+
+
+def note_of(bytes_count: int) -> bytes:
+    return (bytes(range(1, 251)) * (bytes_count // 250 + 1))[:bytes_count]
+
+
+@pytest.mark.parametrize("note", [10, 1500])
+def test_metalayers_of_an_untouched_index_are_read_from_its_copy(tmp_path, note):
+    """By its time and size nobody has written to the index, so that a bit that differs is damage, and no change of
+    another library's."""
+    path = tmp_path / "a"
+    meta = {"note": note_of(note)}
+    cat.asarray(np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta).close()
+    index = path / "chunks.b2frame"
+    raw, times = index.read_bytes(), index.stat()
+    for at in range(110, min(len(raw), 1900), 13):
+        damaged = bytearray(raw)
+        damaged[at] ^= 4
+        index.write_bytes(damaged)
+        os.utime(index, ns=(times.st_atime_ns, times.st_mtime_ns))
+        with pytest.warns(cat.RecoveredWarning), cat.open(path) as array:
+            assert array.meta["note"] == meta["note"] and array.shape == (20, 30) and array[19, 29] == 599
+
+
+def test_a_sector_of_an_index_that_was_never_written_is_no_metalayer_of_zeros(tmp_path):
+    path = tmp_path / "a"
+    meta = {"note": note_of(1500)}
+    cat.asarray(np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta).close()
+    index = path / "chunks.b2frame"
+    raw = bytearray(index.read_bytes())
+    raw[512:1024] = bytes(512)
+    index.write_bytes(raw)
+    with pytest.warns(cat.RecoveredWarning), cat.open(path) as array:
+        assert array.meta["note"] == meta["note"] and array[19, 29] == 599

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/failure.h"
 #include "frame/fingerprint.h"
 #include "schunk/load.h"
@@ -403,6 +404,31 @@ static int open_checked(opening *o)
     return status < 0 || lost < 0 ? status : step_back(o);
 }
 
+/* Whether a sector of the header was never written: it is zeros, and in the copy it is not. */
+static bool lacks_sector(const opening *o)
+{
+    enum { SECTOR_BYTES = 512 };
+    static const uint8_t zeros[SECTOR_BYTES];
+    b2_frame_header header;
+    const uint8_t *index = o->bytes.bytes, *copy = o->copy.bytes.bytes;
+    bool has_copy = o->copy.state == B2_SPARSE_COPY_WHOLE &&
+                    b2_frame_header_parse(index, o->bytes_count, B2_FRAME_SPARSE, &header) == BLOSC2_OK;
+    int64_t stop = has_copy ? b2_min_i64(header.header_bytes, o->copy.frame_bytes) : 0;
+    for (int64_t at = 0; at + SECTOR_BYTES <= stop; at += SECTOR_BYTES)
+        if (memcmp(index + at, zeros, SECTOR_BYTES) == 0 && memcmp(copy + at, zeros, SECTOR_BYTES) != 0)
+            return true;
+    return false;
+}
+
+/* Whether an index file that could be read is damaged all the same. Metalayers in doubt may be another
+ * library's, but where nobody has written to the file. */
+static bool is_damage_of_copy(const opening *o)
+{
+    if (o->schunk->is_doubtful) return is_damaged_copy(o);
+    if (o->schunk->seal != BLOSC2_SEAL_LAYERS) return false;
+    return is_untouched(o) || lacks_sector(o) || (o->schunk->prefers_copy && is_damaged_copy(o));
+}
+
 static int open_directory(opening *o)
 {
     int status = read_index(o, 0);
@@ -411,9 +437,7 @@ static int open_directory(opening *o)
     int copied = b2_sparse_copy_read(o->io, o->schunk->path, o->schunk->max_bytes, &o->copy);
     if (copied < 0) return copied;
     if (status == BLOSC2_E_IO) return is_untouched(o) ? recover(o, status) : status;
-    bool may_be_damage =
-        o->schunk->is_doubtful || (o->schunk->prefers_copy && o->schunk->seal == BLOSC2_SEAL_LAYERS);
-    if (status == BLOSC2_OK && may_be_damage && is_damaged_copy(o)) return recover(o, BLOSC2_E_CORRUPT);
+    if (status == BLOSC2_OK && is_damage_of_copy(o)) return recover(o, BLOSC2_E_CORRUPT);
     return status < 0 ? recover(o, status) : open_checked(o);
 }
 
