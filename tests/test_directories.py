@@ -350,11 +350,12 @@ def note_of(bytes_count: int) -> bytes:
 
 @pytest.mark.parametrize("note", [10, 1500])
 def test_metalayers_of_an_untouched_index_are_read_from_its_copy(tmp_path, note):
-    """By its time and size nobody has written to the index, so that a bit that differs is damage, and no change of
-    another library's."""
+    """By its time and size nobody has written to the index: a bit that differs is damage, and no change."""
     path = tmp_path / "a"
     meta = {"note": note_of(note)}
-    cat.asarray(np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta).close()
+    cat.asarray(
+        np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta
+    ).close()
     index = path / "chunks.b2frame"
     raw, times = index.read_bytes(), index.stat()
     for at in range(110, min(len(raw), 1900), 13):
@@ -369,7 +370,9 @@ def test_metalayers_of_an_untouched_index_are_read_from_its_copy(tmp_path, note)
 def test_a_sector_of_an_index_that_was_never_written_is_no_metalayer_of_zeros(tmp_path):
     path = tmp_path / "a"
     meta = {"note": note_of(1500)}
-    cat.asarray(np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta).close()
+    cat.asarray(
+        np.arange(600).reshape(20, 30), chunks=(7, 8), urlpath=path, contiguous=False, meta=meta
+    ).close()
     index = path / "chunks.b2frame"
     raw = bytearray(index.read_bytes())
     raw[512:1024] = bytes(512)

@@ -1,8 +1,7 @@
-"""A medium that has lost the last write of a sector: it has what lay there before. What was flushed is never opened as
-something older, and what is read is right.
+"""A medium that has lost the last write of a sector: it has what lay there before.
 
-The history of an array is kept as bytes of its file after each flush. Each sector of the last state, in turn, gets the
-content that it had in an earlier one.
+What was flushed is never opened as something older, and what is read is right. The history of an array is
+kept as bytes of its file after each flush. Each sector of the last state, in turn, gets what it had before.
 """
 
 import warnings
@@ -81,8 +80,8 @@ def test_a_lost_write_of_a_sector_never_brings_an_older_state(tmp_path, sector, 
 
 
 def test_tails_of_two_states_in_one_place_are_told_apart(tmp_path):
-    """A chunk goes round in the space of its earlier ones, and so do index and header: all bytes but the tags'
-    are those of another state."""
+    """A chunk goes round in the space of its earlier ones, and so do index and header: all but the tags is
+    what it was in another state."""
     path = tmp_path / "a.b2nd"
     endings: dict[bytes, int] = {}
     with cat.asarray(

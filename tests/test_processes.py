@@ -494,7 +494,7 @@ for value in range(10**9):
 
 @pytest.mark.parametrize("checksum", [True, False])
 def test_verify_beside_a_writer_accuses_nobody(tmp_path, checksum):
-    """A commit that is under way is no damage; and what opens meanwhile is one commit, also without checksums."""
+    """A commit that is under way is no damage; what opens meanwhile is one commit, also without checksums."""
     path = tmp_path / "a.b2nd"
     cat.asarray(np.zeros((60, 50), "i4"), chunks=(17, 13), urlpath=path, checksum=checksum).close()
     writer = subprocess.Popen([sys.executable, "-c", WRITE_ON, path], stdout=subprocess.PIPE)
