@@ -86,6 +86,11 @@ cdef class ArrayHandle:
             refuse_inside(owner)
         return owner
 
+    @property
+    def is_closed(self):
+        """Whether `close` was called."""
+        return self.owner is None
+
     @cython.critical_section  # beside close(), where there is no GIL
     cdef Owner look(self):
         """What a call works with that waits for nobody."""
@@ -450,15 +455,6 @@ cdef class ArrayHandle:
         cdef int status
         with nogil:
             status = caterva_array_compact(owner.array)
-        check(status)
-        self.tell(owner)
-
-    def squeeze(self):
-        """Drop the axes of length 1, in place."""
-        cdef Owner owner = self.own()
-        cdef int status
-        with nogil:
-            status = caterva_array_squeeze(owner.array)
         check(status)
         self.tell(owner)
 

@@ -169,7 +169,6 @@ cdef extern from "caterva.h":
                                  const caterva_box *box, caterva_box_fn *make, void *context) noexcept nogil
     int caterva_array_copy(caterva_array *source, const caterva_options *options,
                            caterva_array **out) noexcept nogil
-    int caterva_array_squeeze(caterva_array *array) noexcept nogil
     int caterva_array_resize(caterva_array *array, const int64_t *shape) noexcept nogil
     ctypedef enum caterva_step_kind: CATERVA_STEP_WRITE
     ctypedef struct caterva_step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping, MutableMapping, ValuesView
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -55,6 +55,27 @@ def _as_value(value: Any, name: str, depth: int = 0) -> Any:
     )
 
 
+def _copied(value: Any) -> Any:
+    """Return a copy of a value whose containers a caller may change."""
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+class Parsed:
+    """The attributes that a handle has read last: parsed once, as long as their bytes stay the same."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, dict[str, Any]] | None = None
+
+    def of(self, content: bytes) -> dict[str, Any]:
+        """Return what bytes stand for; not to be changed."""
+        last = self._last  # another thread may set it meanwhile
+        if last is None or last[0] != content:
+            last = self._last = (content, _attributes_of(content))
+        return last[1]
+
+
 class Attrs(MutableMapping[str, Any]):
     """The attributes of an array: a mapping of names to None, bool, int, float, str, list and dict.
 
@@ -80,14 +101,19 @@ class Attrs(MutableMapping[str, Any]):
 
     def __init__(self, ndarray: NDArray) -> None:
         self._handle = ndarray._handle
+        self._parsed = ndarray._parsed_attrs
 
-    def asdict(self) -> dict[str, Any]:
-        """Return all attributes as a dict of their own."""
+    def _look(self) -> dict[str, Any]:
+        """Return the attributes as they are stored now; not to be changed, nor given away."""
         try:
             content = self._handle.layer(VARIABLE, ATTRIBUTES)
         except KeyError:
             return {}
-        return _attributes_of(content)
+        return self._parsed.of(content)
+
+    def asdict(self) -> dict[str, Any]:
+        """Return all attributes as a dict of their own."""
+        return cast(dict[str, Any], _copied(self._look()))
 
     def _change(self, change: Callable[[dict[str, Any]], None]) -> None:
         def changed(content: bytes | None) -> bytes | None:
@@ -98,7 +124,7 @@ class Attrs(MutableMapping[str, Any]):
         self._handle.change_layer(ATTRIBUTES, changed)
 
     def __getitem__(self, key: str) -> Any:
-        return self.asdict()[key]
+        return _copied(self._look()[key])
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.update({key: value})
@@ -110,13 +136,13 @@ class Attrs(MutableMapping[str, Any]):
         self._change(lambda attributes: attributes.__delitem__(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.asdict())
+        return iter(list(self._look()))
 
     def __len__(self) -> int:
-        return len(self.asdict())
+        return len(self._look())
 
     def __contains__(self, key: object) -> bool:
-        return key in self.asdict()
+        return key in self._look()
 
     def __repr__(self) -> str:
         return f"Attrs({self.asdict()})"

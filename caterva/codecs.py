@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any, TypeVar
 
+import numpy as np
+
 from caterva.arguments import as_int
 
 __all__ = ["Codec", "Filter", "SplitMode"]
@@ -116,6 +118,37 @@ def as_pipeline(
     bytes_ = [as_int(value, "filtersmeta", -128, 255) & 0xFF for value in given]
     empty = [0] * (PIPELINE_SLOTS - len(numbers))
     return tuple(empty + numbers), tuple(empty + bytes_)
+
+
+def check_cut(filters: Iterable[int], dtype: np.dtype[Any]) -> None:
+    """Raise for filters that cut bits off, of items whose bits mean something else.
+
+    Parameters
+    ----------
+    filters : iterable of int
+        Numbers of filters.
+    dtype : numpy.dtype
+        What the items are. Opaque ones are not asked about: only their owner knows what they are.
+
+    Raises
+    ------
+    ValueError
+        For TRUNC_PREC of other than float32 and float64, INT_TRUNC of other than integers, and either in
+        another byte order than this machine's.
+    """
+    for number in filters:
+        if number not in SIGNED_PARAMETER:
+            continue
+        kinds, suits = (
+            ("f", "float32 and float64") if number == Filter.TRUNC_PREC.value else ("iu", "integers")
+        )
+        fits = dtype.kind in kinds and (kinds != "f" or dtype.itemsize in (4, 8))
+        if not (fits and dtype.isnative):
+            name = "TRUNC_PREC" if number == Filter.TRUNC_PREC.value else "INT_TRUNC"
+            raise ValueError(
+                f"filter {name} would destroy items of dtype {dtype.str!r}: it suits {suits} in this "
+                "machine's byte order"
+            )
 
 
 def codec_of(number: int) -> Codec | int:

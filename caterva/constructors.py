@@ -18,7 +18,7 @@ from caterva.safety import DEFAULTS, LOCK_TIMEOUT, Safety
 from caterva.shapes import as_shape
 from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
 from caterva.threads import as_nthreads
-from caterva.values import as_items
+from caterva.values import as_items, refuse_masked
 from caterva.verification import Verification
 
 __all__ = [
@@ -203,6 +203,7 @@ def from_buffer(
     """
     items = items_of(itemsize, dtype)
     storage = Storage.parse(kwargs)
+    refuse_masked(buffer)
     extents = as_shape(shape, items.dtype.itemsize)
     if isinstance(buffer, np.ndarray) and not buffer.dtype.hasobject and buffer.dtype.itemsize:
         buffer = np.asarray(buffer).view(
@@ -263,6 +264,7 @@ def asarray(
         if copy is False:
             raise ValueError("a compressed array cannot be converted without a copy")
         return ndarray.copy(dtype=dtype, **kwargs)
+    refuse_masked(ndarray)
     items, array = _typed_array(ndarray, dtype, copy if storage.is_plain else None)
     if storage.is_plain:
         return array if isinstance(array, PlainArray) else plain(array, items.is_opaque)

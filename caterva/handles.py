@@ -57,6 +57,7 @@ def _refuse_taken(path: str | bytes | None) -> None:
 def filled(shape: Shape, items: Items, storage: Storage, value: bytes | None = None) -> _core.ArrayHandle:
     """Make an array of one value, zeros by default; cost does not depend on the number of items."""
     _refuse_taken(storage.path)
+    storage.check_items(items)
     fill = Fill.ZEROS if value is None else Fill.VALUE
     with _core.Creation(None, **storage.describe(shape, items), fill=int(fill), fill_value=value) as handle:
         return handle
@@ -74,6 +75,7 @@ def stored(
     `source` is the array that the metalayers were taken over from.
     """
     _refuse_taken(storage.path)
+    storage.check_items(items)
     with _core.Creation(
         None, **storage.describe(array.shape, items), fill=int(Fill.ZEROS), fill_value=None
     ) as handle:
@@ -90,6 +92,7 @@ def stored(
 def copied(source: _core.ArrayHandle, items: Items, storage: Storage) -> _core.ArrayHandle:
     """Make a copy of an array in another storage; chunks that need no change are taken over compressed."""
     _refuse_taken(storage.path)
+    storage.check_items(items, source.filters)
     # Another thread may change the shape until it is copied: it is the one that there is then.
     with _core.Creation(source, **storage.describe(source.shape, items)) as handle:
         return handle

@@ -34,7 +34,7 @@ def _is_integer(part: Any) -> TypeGuard[Any]:
     """Whether a part of a key stands for one index: an integer of Python or NumPy, or 0-d array; no bool."""
     if isinstance(part, (bool, np.bool_)):
         return False
-    if isinstance(part, np.ndarray):
+    if hasattr(part, "dtype") and hasattr(part, "ndim"):  # an array, or a scalar of NumPy
         return part.ndim == 0 and part.dtype.kind in "iu"
     return hasattr(part, "__index__")
 
@@ -49,7 +49,7 @@ def _refuse(part: Any) -> None:
         raise NotImplementedError(
             "boolean keys are not supported: use integers and slices, or array[...][mask]"
         )
-    if isinstance(part, (list, tuple, np.ndarray)):
+    if isinstance(part, (list, tuple)) or hasattr(part, "shape"):
         raise NotImplementedError(
             "keys of several integers are not supported: use slices, or array[...][integers]"
         )

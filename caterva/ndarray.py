@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from caterva import _core, handles
 from caterva.advice import advice
 from caterva.arguments import as_int
-from caterva.attrs import Attrs
+from caterva.attrs import Attrs, Parsed
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
 from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
@@ -23,6 +24,7 @@ from caterva.handles import Use
 from caterva.indexing import Selection, plain_key, select
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
+from caterva.operators import Operators
 from caterva.plain import PlainArray, plain
 from caterva.safety import Safety
 from caterva.shapes import Shape
@@ -42,7 +44,7 @@ __all__ = ["NDArray"]
 CHUNK_OVERHEAD = 32  # counted for each chunk in the ratio that 0.6.0 shows
 
 
-class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
+class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass=ABCMeta):
     """A multidimensional array in compressed chunks.
 
     Made by the constructors (`zeros`, `asarray`, `open`, ...). `PlainArray`, which is not compressed, is
@@ -64,8 +66,10 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         self._handle = handle
         self._items = items_from(handle.dtype, handle.itemsize, handle.path)
         super().__init__(handle, self._items.dtype, self._items.is_opaque, PlainArray)
+        self._where = f", urlpath={handle.path!r}" if handle.path else ""  # for a closed array
         self._place = (0, False)  # offset in the file it was opened from, and whether that is mapped
         self._max_bytes: int | None = None
+        self._parsed_attrs = Parsed()
 
     # ---------------------------------------------------------------- what it is
 
@@ -209,6 +213,8 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         return self._max_bytes
 
     def __repr__(self) -> str:
+        if self._handle.is_closed:
+            return f"<caterva.NDArray closed, dtype={self.dtype.str!r}{self._where}>"
         where = f", urlpath={self.urlpath!r}" if self.urlpath else ""
         return (
             f"<caterva.NDArray shape={self.shape}, dtype={self.dtype.str!r}, chunks={self.chunks}, "
@@ -261,7 +267,7 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             As for `__getitem__`.
         value : object
             Array, buffer, scalar, list, or bytes of one item; broadcast as NumPy does. Opaque items take
-            values of their size, by bytes; typed ones cast within the same kind.
+            values of their size, by bytes; typed ones are cast as NumPy's own assignment casts them.
         """
         parts, items = plain_key(key), as_items(value, self._items)
 
@@ -319,11 +325,6 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
             raise TypeError("len() of unsized object")
         return self.shape[0]
 
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(f"the truth value of an array with {self.size} items is ambiguous")
-        return bool(np.asarray(self))
-
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
             raise TypeError("iteration over a 0-d array")
@@ -355,7 +356,7 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         """Return the storage of a copy; what a file says may be nothing that can be asked for."""
         own = self._keywords()
         try:
-            return Storage.parse(inherit(given, own))
+            return Storage.parse(inherit(given, own), given)
         except ValueError as error:
             try:
                 Storage.parse(own)
@@ -372,8 +373,8 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         Parameters
         ----------
         dtype : dtype, optional
-            Another type for the items: typed ones are cast within the same kind, opaque ones keep their
-            bytes.
+            Another type for the items: typed ones are cast as an assignment casts them, opaque ones keep
+            their bytes.
         **kwargs
             Keywords of `caterva.empty`. Chunks, blocks, compression and metalayers are inherited where they
             are not given; ``chunks=None, blocks=None`` makes a plain buffer. The place is not inherited.
@@ -393,9 +394,39 @@ class NDArray(_core.ArrayBase, Growing, Commits, Verifying, metaclass=ABCMeta):
         layers = ((name, self._handle.layer(VARIABLE, name)) for name in names)
         return NDArray(handles.stored(array, items, storage, layers, self._handle))
 
-    def squeeze(self) -> None:
-        """Remove the axes of length 1, in place."""
-        self._handle.squeeze()
+    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> NDArray:
+        """Return a copy in memory without axes of length 1, as `numpy.squeeze` does.
+
+        Parameters
+        ----------
+        axis : int or tuple of int, optional
+            Those that go, each of length 1; by default all of them.
+
+        Returns
+        -------
+        NDArray
+            Of the same items, compressed as they are here. What is stored stays as it is.
+
+        Examples
+        --------
+        >>> import caterva
+        >>> caterva.zeros((1, 4, 1), dtype="i4", chunks=(1, 2, 1)).squeeze().shape
+        (4,)
+        """
+        part = self._read(..., Use.CONTENT)
+        shape, axes = part.shape, range(part.ndim)
+        dropped = [place for place in axes if shape[place] == 1]
+        if axis is not None:
+            dropped = list(normalize_axis_tuple(axis, part.ndim, "axis"))
+        for place in dropped:
+            if shape[place] != 1:
+                raise ValueError(f"cannot squeeze axis {place}, whose length is {shape[place]}: it must be 1")
+        kept = [place for place in axes if place not in dropped]
+        keywords = self._keywords()
+        for name in ("chunks", "blocks"):
+            keywords[name] = tuple(keywords[name][place] for place in kept)
+        squeezed = part.reshape([shape[place] for place in kept])
+        return NDArray(handles.stored(squeezed, self._items, self._inherited(keywords)))
 
     def to_bytes(self) -> bytes:
         """Return the array as the bytes of a contiguous frame; `caterva.from_bytes` opens them."""

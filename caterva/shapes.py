@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from caterva.arguments import as_int
 
 Shape: TypeAlias = tuple[int, ...]
@@ -17,6 +19,8 @@ MAX_BLOCK_BYTES = 536866816
 
 def _extents(value: Any, what: str, low: int, high: int) -> Shape:
     """Return a tuple of checked integers; one integer stands for one axis."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()  # a number, or numbers, as Python's
     if hasattr(value, "__index__") and not isinstance(value, bool):
         return (as_int(value, what, low, high),)
     if isinstance(value, (str, bytes, bytearray)) or not isinstance(value, Iterable):

@@ -11,7 +11,7 @@ from typing import Any
 
 from caterva.arguments import as_int
 from caterva.chunking import partition
-from caterva.codecs import Codec, Filter, SplitMode, as_member, as_pipeline
+from caterva.codecs import Codec, Filter, SplitMode, as_member, as_pipeline, check_cut
 from caterva.dtypes import Items
 from caterva.meta import MAX_LAYERS, as_layers
 from caterva.safety import DEFAULTS as SAFETY_DEFAULTS
@@ -55,6 +55,7 @@ DEFAULTS: dict[str, Any] = {
     **SAFETY_DEFAULTS,
 }
 ALIASES = {"filename": "urlpath", "sequential": "contiguous"}
+COMPRESSION = ("codec", "clevel", "filters", "filtersmeta", "usedict", "splitmode")
 LEGACY = {"use_dict": "usedict", "cname": "codec", "complevel": "clevel"}
 
 
@@ -196,6 +197,18 @@ def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> 
     return Home.MEMFRAME if memframe or contiguous else Home.MEMORY
 
 
+def _warn_of_ignored(given: Mapping[str, Any]) -> None:
+    """Warn of keywords that say how to compress what is not going to be compressed."""
+    ignored = [name for name in COMPRESSION if given.get(name) is not None]
+    if ignored:
+        warnings.warn(
+            f"{', '.join(ignored)} ignored: without chunks, blocks or a place to store it the array is a "
+            'plain buffer, which is not compressed; chunks="auto" compresses it',
+            UserWarning,
+            stacklevel=level_of_caller(),
+        )
+
+
 @dataclass(frozen=True)
 class Storage:
     """The keywords of a constructor, checked: everything about an array but its shape, items and values."""
@@ -217,19 +230,22 @@ class Storage:
     safety: Safety
 
     @classmethod
-    def parse(cls, keywords: Mapping[str, Any]) -> "Storage":
-        """Return the storage that a constructor's keywords describe.
+    def parse(cls, keywords: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> "Storage":
+        """Return the storage that a constructor's keywords describe; None stands for a default.
 
         The array is a plain buffer unless `chunks` or `blocks` is given, or a storage (`urlpath`,
-        `contiguous`, `memframe`) is asked for.
+        `contiguous`, `memframe`) is asked for. `asked` is what the caller has given of the keywords: a
+        warning tells of compression that a plain buffer has not.
         """
         given = canonical(keywords)
-        values = DEFAULTS | given
+        values = DEFAULTS | {name: value for name, value in given.items() if value is not None}
         path = as_path(values["urlpath"])
         contiguous = None if values["contiguous"] is None else as_flag(values["contiguous"], "contiguous")
         memframe = as_flag(values["memframe"], "memframe")
         filters, parameters = as_pipeline(values["filters"], values["filtersmeta"])
         plain = is_plain(values)
+        if plain:
+            _warn_of_ignored(canonical(keywords if asked is None else asked))
         if plain and values["meta"]:
             raise ValueError("a plain buffer has no metalayers: give chunks, or chunks='auto'")
         return cls(
@@ -249,6 +265,11 @@ class Storage:
             cache_bytes=as_cache_bytes(values["cache_bytes"]),
             safety=Safety.parse(values),
         )
+
+    def check_items(self, items: Items, kept: Iterable[int] = ()) -> None:
+        """Raise ValueError if a filter would destroy items; `kept` are those that they have been through."""
+        if not items.is_opaque and self.filters != tuple(kept):
+            check_cut(self.filters, items.dtype)
 
     def describe(self, shape: Shape, items: Items) -> dict[str, Any]:
         """Return the keywords with which ``_core.ArrayHandle`` makes an array of a shape and items."""

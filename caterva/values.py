@@ -36,20 +36,40 @@ def _by_bytes(value: Any, raw: np.dtype[Any]) -> np.ndarray:
 
 
 def _cast(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    """Return a value cast as NumPy does, within the same kind; Python integers must fit."""
-    if hasattr(value, "dtype"):
-        return np.asarray(value).astype(dtype, casting="same_kind", copy=False)
-    if dtype.kind not in "biufc":
-        return np.array(value, dtype=dtype)
-    array = np.asarray(value)
-    if array.size == 0:
-        return array.astype(dtype)
-    if array.dtype.kind in "iu" and dtype.kind in "iu":
-        cast = array.astype(dtype)
-        if (cast != array).any():
-            raise OverflowError(f"{value!r} does not fit into {dtype}")
-        return cast
-    return array.astype(dtype, casting="same_kind", copy=False)
+    """Return a value as NumPy's own assignment casts it."""
+    if not hasattr(value, "dtype"):
+        return np.array(value, dtype=dtype, copy=None)
+    source = np.asarray(value)
+    if source.dtype == dtype:
+        return source
+    cast = np.empty(source.shape, dtype)
+    cast[...] = value if isinstance(value, np.generic) else source
+    return cast
+
+
+def refuse_masked(value: Any) -> None:
+    """Raise for a masked array, or a list of some, of which an item is masked: masks cannot be stored.
+
+    Raises
+    ------
+    TypeError
+        If an item is masked.
+
+    Examples
+    --------
+    >>> refuse_masked(np.ma.masked_array([1, 2], mask=[False, False]))
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            masked = int(np.ma.getmaskarray(value).sum())
+            raise TypeError(
+                f"a masked array, {masked} of its {value.size} items masked, would lose "
+                "its mask: give filled(value), its items with a value in place of the masked ones"
+            )
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            if isinstance(part, (list, tuple, np.ma.MaskedArray)):
+                refuse_masked(part)
 
 
 def as_items(value: Any, items: Items) -> np.ndarray:
@@ -62,7 +82,7 @@ def as_items(value: Any, items: Items) -> np.ndarray:
         for opaque items also the bytes of one item.
     items : Items
         What the array consists of. Opaque items, as source or as target, are taken by their bytes; typed ones
-        are cast as NumPy does, within the same kind.
+        are cast as NumPy's own assignment casts them.
 
     Returns
     -------
@@ -74,7 +94,9 @@ def as_items(value: Any, items: Items) -> np.ndarray:
     ValueError
         If bytes are taken and the item sizes differ.
     TypeError
-        If NumPy does not cast from the one dtype to the other.
+        If the value is masked.
+    Exception
+        What NumPy raises for a value that it does not cast.
 
     Examples
     --------
@@ -84,6 +106,7 @@ def as_items(value: Any, items: Items) -> np.ndarray:
     >>> as_items([1, 2], items_of(dtype="f4"))
     array([1., 2.], dtype=float32)
     """
+    refuse_masked(value)
     source: Items | None = getattr(value, "_items", None)
     if items.is_opaque:
         return _by_bytes(value, items.raw)

@@ -361,13 +361,6 @@ def test_metalayers_that_others_have_made_can_be_deleted(tmp_path):
     assert not cat.open(array.urlpath).vlmeta and cat.open(array.urlpath).attrs == {"kept": 1}
 
 
-def test_axes_that_others_have_made_short_are_squeezed(tmp_path):
-    array = cat.asarray(np.arange(12).reshape(3, 4), chunks=(2, 2), urlpath=tmp_path / "a")
-    cat.open(array.urlpath).resize((1, 4))
-    array.squeeze()
-    assert array.shape == cat.open(array.urlpath).shape == (4,)
-
-
 @pytest.mark.parametrize("contiguous", [True, False])
 def test_a_read_is_of_one_state_while_another_thread_refreshes(contiguous, tmp_path):
     """Item i is `length` times 1000 plus i: each read tells the length that it is of."""

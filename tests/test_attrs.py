@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import home_arguments
 
 import caterva as cat
+from caterva import attrs as attrs_module
 
 # Each library changes what the other wrote, and that is said each time.
 pytestmark = pytest.mark.filterwarnings("ignore::caterva.UnverifiedWarning")
@@ -52,7 +53,6 @@ def test_attributes_are_kept_in_all_homes(home):
         assert list(same.attrs) == list(VALUES)
         assert json.loads(json.dumps(dict(same.attrs))) == VALUES
     array[...] = 5
-    array.squeeze()
     assert reopened(array).attrs == VALUES
     np.testing.assert_array_equal(np.asarray(reopened(array)), np.full((9, 7), 5, "<i4"))
 
@@ -240,3 +240,32 @@ def test_they_do_not_show_among_the_metalayers(path):
     assert list(array.vlmeta) == list(array.vlmeta.objects) == []
     array.vlmeta.clear()
     assert reopened(array).attrs == {"a": 1}
+
+
+def test_a_thousand_attributes_are_parsed_once(monkeypatch, tmp_path):
+    """Whatever is asked of them: they are parsed again when they have changed, here or elsewhere."""
+    parses = []
+    unpack = attrs_module.unpack
+
+    def counted(*arguments, **keywords):
+        parses.append(1)
+        return unpack(*arguments, **keywords)
+
+    monkeypatch.setattr(attrs_module, "unpack", counted)
+    array = cat.zeros((4,), 4, chunks=(2,), urlpath=tmp_path / "a.b2nd")
+    many = {f"name {number}": [number, {"deep": [number]}] for number in range(1000)}
+    array.attrs.update(many)
+    parses.clear()
+    assert dict(array.attrs) == many and array.attrs == many and len(array.attrs) == 1000
+    assert all(array.attrs[name] == value for name, value in many.items())
+    assert len(parses) == 1
+    other = cat.zeros((4,), 4, chunks=(2,))
+    other.attrs.update(array.attrs)
+    assert other.attrs == many and len(parses) <= 3
+    array.attrs["name 1"][1]["deep"].append("changed")
+    array.attrs.asdict()["name 2"].append("changed")
+    assert array.attrs == many
+    with cat.open(tmp_path / "a.b2nd") as second:
+        second.attrs["name 0"] = "new"
+    array.refresh()
+    assert array.attrs["name 0"] == "new"

@@ -504,14 +504,30 @@ def test_slice_is_plain_or_compressed(c, data, path):
         assert same.to_buffer() == data[2:7, 1:].tobytes()
 
 
-def test_squeeze_works_in_place_and_returns_none(path):
-    """Row 48: on compressed arrays; a PlainArray follows NumPy."""
+def test_squeeze_returns_an_array_and_stores_nothing(path):
+    """Row 48 is withdrawn: as NumPy's."""
     data = sample((1, 9, 1, 7), "<i4")
-    array = cat.asarray(data, chunks=(1, 4, 1, 3), blocks=(1, 2, 1, 2), urlpath=str(path))
-    assert array.squeeze() is None
-    for same in (array, cat.open(str(path))):
-        assert (same.shape, same.chunks, same.blocks) == ((9, 7), (4, 3), (2, 2))
-        assert_same_bytes(same[...], data.squeeze())
+    keywords = {"codec": "zstd", "clevel": 3, "meta": {"note": b"kept"}}
+    array = cat.asarray(data, chunks=(1, 4, 1, 3), blocks=(1, 2, 1, 2), urlpath=str(path), **keywords)
+    before = path.read_bytes()
+    for squeezed, expected in (
+        (array.squeeze(), data.squeeze()),
+        (np.squeeze(array), data.squeeze()),
+        (array.squeeze(2), data.squeeze(2)),
+        (array.squeeze(axis=(0, -2)), data.squeeze((0, -2))),
+        (array.squeeze(()), data),
+    ):
+        assert isinstance(squeezed, cat.NDArray) and squeezed.urlpath is None
+        assert squeezed.shape == expected.shape
+        assert squeezed.codec == cat.Codec.ZSTD and squeezed.meta["note"] == b"kept"
+        assert_same_bytes(squeezed[...], expected)
+    assert (array.squeeze().chunks, array.squeeze().blocks) == ((4, 3), (2, 2))
+    for axis, error in ((1, ValueError), (4, IndexError), ((0, 0), ValueError)):
+        with pytest.raises(error):
+            array.squeeze(axis)
+        with pytest.raises(error):
+            data.squeeze(axis)
+    assert path.read_bytes() == before and array.shape == data.shape
     plain = cat.asarray(data)
     assert plain.squeeze().shape == (9, 7) and plain.shape == (1, 9, 1, 7)
 

@@ -1,10 +1,12 @@
 """Codecs and filters: the members of the seed, and what may be written for them."""
 
+import warnings
 from enum import Enum, IntEnum
 
 import numpy as np
 import pytest
 
+import caterva as cat
 from caterva.arguments import as_int
 from caterva.codecs import (
     Codec,
@@ -126,3 +128,52 @@ def test_numbers_are_checked(value, error):
     assert as_int(np.uint8(9), "clevel", 0, 9) == 9
     with pytest.raises(error, match="clevel"):
         as_int(value, "clevel", 0, 9)
+
+
+@pytest.mark.parametrize("filters", ["trunc_prec", "int_trunc"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["i4", "u2", "f4", "f8", "f2", ">f4", ">i4", "c8", "M8[s]", "?", "S4", "U1", [("a", "f4")]],
+    ids=str,
+)
+def test_filters_that_cut_bits_off_are_for_items_that_they_suit(filters, dtype):
+    suited = {"trunc_prec": ("f4", "f8"), "int_trunc": ("i4", "u2")}[filters]
+    how = {"filters": [filters], "filtersmeta": [10 if filters == "trunc_prec" else 4], "chunks": (3,)}
+    data = np.zeros(5, dtype)
+    array = cat.asarray(data, chunks=(3,))
+    for make in (
+        lambda: cat.zeros((5,), dtype=dtype, **how),
+        lambda: cat.asarray(data, **how),
+        lambda: cat.from_buffer(data, (5,), dtype=dtype, **how),
+        lambda: array.copy(**how),
+        lambda: array.slice(slice(1, 3), **how),
+    ):
+        if dtype in suited:
+            make()
+        else:
+            with pytest.raises(ValueError, match=f"{filters.upper()} would destroy"):
+                make()
+    itemsize = np.dtype(dtype).itemsize
+    if itemsize in (4, 8):
+        cat.zeros((5,), itemsize=itemsize, **how)  # opaque: its owner knows
+    if dtype in suited:
+        other = "M8[s]" if itemsize == 8 else "S4"
+        with pytest.raises(ValueError, match="would destroy"):
+            cat.zeros((5,), dtype=dtype, **how).copy(dtype=other)
+
+
+def test_compression_of_a_plain_buffer_is_told_of():
+    for name, value in (("codec", "zstd"), ("clevel", 9), ("filters", ["shuffle"]), ("usedict", True)):
+        with pytest.warns(UserWarning, match=f'^{name} ignored.*chunks="auto"'):
+            cat.zeros((4,), dtype="i4", **{name: value})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        array = cat.zeros((4,), dtype="i4", codec="zstd", chunks=(2,))
+        assert isinstance(array.copy(chunks=None, blocks=None), cat.PlainArray)
+        cat.zeros((4,), dtype="i4", codec=None, filters=None)
+
+
+def test_none_stands_for_the_default():
+    array = cat.zeros((4,), dtype="i4", chunks=(2,), codec=None, clevel=None, filters=None, splitmode=None)
+    plain = cat.zeros((4,), dtype="i4", chunks=(2,))
+    assert (array.codec, array.clevel, array.filters) == (plain.codec, plain.clevel, plain.filters)

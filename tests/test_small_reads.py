@@ -94,14 +94,6 @@ def test_a_change_that_is_rolled_back_leaves_nothing_in_the_cache():
     assert array[1, 1] == 0
 
 
-def test_squeeze_forgets_blocks():
-    data = np.arange(24).reshape(4, 1, 6)
-    array = cat.asarray(data, chunks=(3, 1, 4), blocks=(2, 1, 3))
-    assert array[3, 0, 5] == 23
-    array.squeeze()
-    assert [array[3, column] for column in range(6)] == list(range(18, 24))
-
-
 def test_many_threads_share_the_cache(tmp_path):
     """Readers of single items beside a writer see old or new items, and no others."""
     keywords = home_arguments("file", tmp_path / "a.b2nd")

@@ -97,9 +97,10 @@ def test_closing_waits_for_no_one_and_crashes_no_one(data, tmp_path):
                 reader.result()
 
 
-def test_handles_are_squeezed_and_closed_beside_readers():
+def test_handles_are_resized_and_closed_beside_readers():
     """For interpreters without GIL: the handle's array must not go while another thread looks at it."""
     frame = cat.zeros((1, 4, 1, 6), 4, chunks=(1, 3, 1, 4), blocks=(1, 2, 1, 2)).to_bytes()
+    shapes = ((1, 4, 1, 6), (1, 2, 1, 3))
     newest = [_core.ArrayHandle.from_bytes(frame)]
     stop = threading.Event()
 
@@ -109,8 +110,8 @@ def test_handles_are_squeezed_and_closed_beside_readers():
             handle = newest[0]
             with contextlib.suppress(ValueError):  # it is closed
                 for _ in range(30):
-                    assert handle.shape in {(1, 4, 1, 6), (4, 6)}
-                    assert handle.chunks in {(1, 3, 1, 4), (3, 4)}
+                    assert handle.shape in shapes
+                    assert handle.chunks == (1, 3, 1, 4)
                     assert handle.codec == 1
                     seen += 1
         return seen
@@ -121,7 +122,7 @@ def test_handles_are_squeezed_and_closed_beside_readers():
             try:
                 handle.read((0,) * 4, out.shape, (1,) * 4, out)
             except ValueError as error:
-                assert "closed" in str(error) or "ax" in str(error)  # other axes by now
+                assert "closed" in str(error)
             else:
                 assert not out.any()
 
@@ -131,7 +132,7 @@ def test_handles_are_squeezed_and_closed_beside_readers():
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             handle = newest[0] = _core.ArrayHandle.from_bytes(frame)
-            handle.squeeze()
+            handle.resize(shapes[1])
             handle.close()
         stop.set()
         assert all(looker.result() > 0 for looker in lookers)
