@@ -91,6 +91,12 @@ cdef class ArrayHandle:
         """Whether `close` was called."""
         return self.owner is None
 
+    @property
+    def is_changing(self):
+        """Whether a change is open: what is written now is a part of it."""
+        cdef Owner owner = self.look()
+        return bool(blosc2_schunk_changing(owner.schunk()))
+
     @cython.critical_section  # beside close(), where there is no GIL
     cdef Owner look(self):
         """What a call works with that waits for nobody."""

@@ -95,6 +95,7 @@ cdef extern from "blosc2.h":
     blosc2_recovery blosc2_schunk_recovery(const blosc2_schunk *schunk) noexcept nogil
     void blosc2_schunk_remove_beside(const char *path) noexcept nogil
     int blosc2_find_second(const char *path, int64_t *position) noexcept nogil
+    c_bool blosc2_schunk_changing(const blosc2_schunk *schunk) noexcept nogil
     blosc2_seal blosc2_schunk_seal(const blosc2_schunk *schunk) noexcept nogil
     const blosc2_safety *blosc2_schunk_safety(const blosc2_schunk *schunk) noexcept nogil
     int64_t blosc2_schunk_chunk_count(const blosc2_schunk *schunk) noexcept nogil

@@ -128,7 +128,7 @@ def check_cut(filters: Iterable[int], dtype: np.dtype[Any]) -> None:
     filters : iterable of int
         Numbers of filters.
     dtype : numpy.dtype
-        What the items are. Opaque ones are not asked about: only their owner knows what they are.
+        What the items are. Of opaque ones, and of bytes without fields, only their owner knows.
 
     Raises
     ------
@@ -136,8 +136,9 @@ def check_cut(filters: Iterable[int], dtype: np.dtype[Any]) -> None:
         For TRUNC_PREC of other than float32 and float64, INT_TRUNC of other than integers, and either in
         another byte order than this machine's.
     """
+    is_bytes = dtype.kind == "V" and dtype.names is None
     for number in filters:
-        if number not in SIGNED_PARAMETER:
+        if number not in SIGNED_PARAMETER or is_bytes:
             continue
         kinds, suits = (
             ("f", "float32 and float64") if number == Filter.TRUNC_PREC.value else ("iu", "integers")

@@ -2,12 +2,13 @@
 
 import os
 import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from caterva import handles, ndarray
+from caterva import handles, in_parts, ndarray
 from caterva.arguments import as_int
 from caterva.dtypes import Items, items_of, typed
 from caterva.errors import RecoveredWarning
@@ -16,6 +17,7 @@ from caterva.plain import PlainArray, plain
 from caterva.removal import remove_array
 from caterva.safety import DEFAULTS, LOCK_TIMEOUT, Safety
 from caterva.shapes import as_shape
+from caterva.slabs import Box
 from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
 from caterva.threads import as_nthreads
 from caterva.values import as_items, refuse_masked
@@ -234,7 +236,8 @@ def asarray(
     ----------
     ndarray : array_like
         An array of caterva, or anything that NumPy makes an array of, by the buffer protocol or its own
-        interface.
+        interface. What gives its items by keys (h5py's datasets, zarr's and Dask's arrays) is read in parts,
+        of 32 MiB or a chunk, if the result is compressed.
     dtype : dtype, optional
         The type of the items, by default that of the input.
     copy : bool, optional
@@ -265,10 +268,23 @@ def asarray(
             raise ValueError("a compressed array cannot be converted without a copy")
         return ndarray.copy(dtype=dtype, **kwargs)
     refuse_masked(ndarray)
+    if not storage.is_plain and in_parts.is_in_parts(ndarray):
+        return _from_parts(ndarray, dtype, storage)
     items, array = _typed_array(ndarray, dtype, copy if storage.is_plain else None)
     if storage.is_plain:
         return array if isinstance(array, PlainArray) else plain(array, items.is_opaque)
     return NDArray(handles.stored(array, items, storage))
+
+
+def _from_parts(source: Any, dtype: npt.DTypeLike | None, storage: Storage) -> NDArray:
+    """Store what gives its items by keys a part at a time."""
+    items = typed(source.dtype if dtype is None else dtype)
+    shape = as_shape(tuple(source.shape), items.dtype.itemsize)
+
+    def read(boxes: Iterable[Box]) -> Iterator[in_parts.Part]:
+        return in_parts.read_parts(source, items, boxes)
+
+    return NDArray(handles.stored_in_parts(shape, items, storage, read))
 
 
 def _typed_array(source: Any, dtype: npt.DTypeLike | None, copy: bool | None) -> tuple[Items, np.ndarray]:

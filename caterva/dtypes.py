@@ -62,7 +62,7 @@ def typed(dtype: npt.DTypeLike) -> Items:
     TypeError
         If the dtype holds Python objects, is a sub-array, or cannot be spelled.
     ValueError
-        If its size is 0 or exceeds 2**31 - 1.
+        If its size is 0 or exceeds that of a block, 536866816.
     """
     checked = np.dtype(dtype)
     if checked.hasobject:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from caterva import _core, growth
+from caterva import _core, growth, in_parts
 from caterva.dtypes import Items
 from caterva.shapes import Shape, as_shape
 from caterva.values import as_items
+
+if TYPE_CHECKING:
+    from caterva.ndarray import NDArray
 
 __all__ = ["Growing"]
 
@@ -47,7 +50,8 @@ class Growing:
         Parameters
         ----------
         values : object
-            What an assignment takes, held in memory; its shape equals the array's on all other axes.
+            What an assignment takes; its shape equals the array's on all other axes. What gives its items by
+            keys (compressed arrays, h5py's datasets, zarr's and Dask's arrays) is read in parts.
         axis : int, optional
             The axis that grows.
 
@@ -64,7 +68,12 @@ class Growing:
         >>> array.append([7, 8])
         6
         """
-        items, plain_axis = as_items(values, self._items), self._plain_axis(axis)
+        plain_axis = self._plain_axis(axis)
+        if in_parts.is_in_parts(values):
+            length = in_parts.append(cast("NDArray", self), values, plain_axis)
+            if length is not None:
+                return length
+        items = as_items(values, self._items)
         return self._edit(lambda shape, chunks: growth.append(shape, chunks, items, plain_axis))
 
     def insert(self, index: Any, values: Any, axis: int = 0) -> int:

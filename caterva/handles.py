@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -13,6 +13,7 @@ from caterva.indexing import whole
 from caterva.meta import VARIABLE
 from caterva.safety import Safety
 from caterva.shapes import Shape
+from caterva.slabs import Box, slabs
 from caterva.storage import Storage
 
 # Asking to write failed, but reading may be allowed.
@@ -83,6 +84,36 @@ def stored(
             box = whole(array.shape)
             handle.write(box.start, box.count, box.step, np.asarray(array).view(items.raw))
         for layer in layers:  # one by one: what another file names may be large, each of them
+            handle.set_layers(VARIABLE, [layer])
+        if source is not None:
+            handle.inherit_doubt(source)
+        return handle
+
+
+def stored_in_parts(
+    shape: Shape,
+    items: Items,
+    storage: Storage,
+    parts: Callable[[Iterable[Box]], Iterable[tuple[Box, np.ndarray]]],
+    layers: Iterable[tuple[str, bytes]] = (),
+    source: _core.ArrayHandle | None = None,
+) -> _core.ArrayHandle:
+    """Make an array of what is never in memory as a whole.
+
+    `parts` gives the items of boxes, which consist of whole chunks of the new array.
+    """
+    _refuse_taken(storage.path)
+    storage.check_items(items)
+    with _core.Creation(
+        None, **storage.describe(shape, items), fill=int(Fill.ZEROS), fill_value=None
+    ) as handle:
+        boxes = slabs(shape, handle.chunks, items.dtype.itemsize) if 0 not in shape else ()
+        for box, part in parts(boxes):
+            expected = tuple(axis.stop - axis.start for axis in box)
+            if part.shape != expected:
+                raise ValueError(f"the source has given shape {part.shape} for {box}, not {expected}")
+            handle.write([axis.start for axis in box], part.shape, (1,) * len(box), part.view(items.raw))
+        for layer in layers:
             handle.set_layers(VARIABLE, [layer])
         if source is not None:
             handle.inherit_doubt(source)

@@ -156,6 +156,26 @@ def select(key: Any, shape: Shape) -> Selection:
     return Selection(tuple(start), tuple(count), tuple(step), tuple(result), is_item)
 
 
+def result_axes(parts: tuple[Any, ...], ndim: int) -> list[int | None]:
+    """Return the array's axis for each one of what plain parts select; None for those that they add.
+
+    Examples
+    --------
+    >>> result_axes((3, None, Ellipsis), 3)
+    [None, 1, 2]
+    """
+    axes: list[int | None] = []
+    axis = 0
+    for part in _expand(parts, ndim):
+        if part is None:
+            axes.append(None)
+            continue
+        if isinstance(part, slice):
+            axes.append(axis)
+        axis += 1
+    return axes
+
+
 def whole(shape: Shape) -> Selection:
     """Return the selection of all items, as ``...`` makes it."""
     return Selection((0,) * len(shape), shape, (1,) * len(shape), shape, False)

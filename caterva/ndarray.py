@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABCMeta
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from caterva import _core, handles
+from caterva import _core, handles, in_parts
 from caterva.advice import advice
 from caterva.arguments import as_int
 from caterva.attrs import Attrs, Parsed
@@ -21,14 +21,15 @@ from caterva.dtypes import Items, items_from, items_of
 from caterva.errors import CorruptDataError, UnsupportedFormatError
 from caterva.growing import Growing
 from caterva.handles import Use
-from caterva.indexing import Selection, plain_key, select
+from caterva.indexing import Selection, plain_key, result_axes, select
 from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.operators import Operators
 from caterva.plain import PlainArray, plain
 from caterva.safety import Safety
 from caterva.shapes import Shape
-from caterva.storage import Home, Storage, as_cache_bytes, inherit
+from caterva.slabs import Box
+from caterva.storage import Home, Storage, as_cache_bytes, canonical, inherit, is_plain
 from caterva.threads import MAX_THREADS
 from caterva.values import as_items, broadcast
 from caterva.verification import (
@@ -269,7 +270,10 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
             Array, buffer, scalar, list, or bytes of one item; broadcast as NumPy does. Opaque items take
             values of their size, by bytes; typed ones are cast as NumPy's own assignment casts them.
         """
-        parts, items = plain_key(key), as_items(value, self._items)
+        parts = plain_key(key)
+        if in_parts.is_in_parts(value) and self._set_in_parts(parts, value):
+            return
+        items = as_items(value, self._items)
 
         def make(shape: Shape) -> tuple[Shape, Shape, Shape, np.ndarray]:
             box = select(parts, shape)
@@ -286,6 +290,10 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
         else:
             self._handle.write_box(make, shape, box)
 
+    def _set_in_parts(self, parts: tuple[Any, ...], value: Any) -> bool:
+        shape = self.shape
+        return in_parts.set_items(self, select(parts, shape), result_axes(parts, len(shape)), value)
+
     def slice(self, key: Any, **kwargs: Any) -> NDArray | PlainArray:
         """Get a (multidimensional) slice as specified in key. Generalizes `__getitem__`.
 
@@ -294,16 +302,31 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
         key : int, slice, Ellipsis, None, or a tuple of these
             As for `__getitem__`.
         **kwargs
-            Keywords of `caterva.empty`: with `chunks`, `blocks` or a storage the result is compressed.
+            Keywords of `caterva.empty`: with `chunks`, `blocks` or a storage the result is compressed, as
+            this array is where they do not say otherwise.
 
         Returns
         -------
         NDArray or PlainArray
             The items, always as an array.
         """
-        storage = Storage.parse(kwargs)
-        part = self._read(key, Use.READ if storage.is_plain else Use.CONTENT)
-        return part if storage.is_plain else NDArray(handles.stored(part, self._items, storage))
+        if is_plain(canonical(kwargs)):
+            Storage.parse(kwargs)
+            return self._read(key)
+        parts, shape = plain_key(key), self.shape
+        box, axes = select(parts, shape), result_axes(parts, len(shape))
+        given = canonical(kwargs)
+        own = {
+            name: value
+            for name, value in self._keywords().items()
+            if name not in ("chunks", "blocks", "meta")
+        }
+        storage = self._inherited({"chunks": "auto", "blocks": "auto", "meta": None, **own, **given})
+
+        def selected(boxes: Iterable[Box]) -> Iterator[in_parts.Part]:
+            return in_parts.selected_parts(self._handle, box, axes, self._items, boxes, shape)
+
+        return NDArray(handles.stored_in_parts(box.shape, self._items, storage, selected))
 
     def to_buffer(self) -> bytes:
         """Return the items as bytes, in C order."""
@@ -387,12 +410,15 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
         return NDArray(handles.copied(self._handle, self._items, storage))
 
     def _retyped(self, items: Items, storage: Storage) -> NDArray | PlainArray:
-        array = as_items(self._read(..., Use.CONTENT), items)
         if storage.is_plain:
-            return plain(array, False)
+            return plain(as_items(self._read(..., Use.CONTENT), items), False)
         names = (name for name in self._handle.layer_names(VARIABLE) if name != FILL)
         layers = ((name, self._handle.layer(VARIABLE, name)) for name in names)
-        return NDArray(handles.stored(array, items, storage, layers, self._handle))
+
+        def cast(boxes: Iterable[Box]) -> Iterator[in_parts.Part]:
+            return in_parts.read_parts(self, items, boxes)
+
+        return NDArray(handles.stored_in_parts(self.shape, items, storage, cast, layers, self._handle))
 
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> NDArray:
         """Return a copy in memory without axes of length 1, as `numpy.squeeze` does.

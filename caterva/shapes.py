@@ -11,10 +11,11 @@ from caterva.arguments import as_int
 Shape: TypeAlias = tuple[int, ...]
 
 MAX_NDIM = 16  # ndim-metalayers.md 1
-MAX_ITEM_BYTES = 2**31 - 1
 MAX_ARRAY_BYTES = 2**63 - 1
 MAX_CHUNK_BYTES = 2**31 - 1 - 32  # chunk-format.md 2
 MAX_BLOCK_BYTES = 536866816
+MAX_ITEM_BYTES = MAX_BLOCK_BYTES  # a block has at least one
+MAX_PART = 2**31 - 1  # items of a chunk or block on one axis
 
 
 def _extents(value: Any, what: str, low: int, high: int) -> Shape:
@@ -73,13 +74,24 @@ def as_partition(value: Any, what: str, shape: Shape) -> Shape:
     shape : tuple of int
         Shape of the array.
     """
-    partition = _extents(value, what, 0, MAX_ITEM_BYTES)
+    partition = _extents(value, what, 0, MAX_PART)
     if len(partition) != len(shape):
         raise ValueError(f"{what} {partition} needs one extent for each axis of shape {shape}")
     for axis, (part, extent) in enumerate(zip(partition, shape, strict=True)):
         if part == 0 and extent > 0:
             raise ValueError(f"{what}[{axis}] must be at least 1, got 0")
     return tuple(max(part, 1) for part in partition)
+
+
+def padded(chunks: Shape, blocks: Shape) -> Shape:
+    """Return the shape of chunks as they are stored, in whole blocks.
+
+    Examples
+    --------
+    >>> padded((10, 7), (4, 7))
+    (12, 7)
+    """
+    return tuple(-(-chunk // block) * block for chunk, block in zip(chunks, blocks, strict=True))
 
 
 def check_nesting(chunks: Shape, blocks: Shape, itemsize: int) -> None:
@@ -89,11 +101,16 @@ def check_nesting(chunks: Shape, blocks: Shape, itemsize: int) -> None:
             raise ValueError(
                 f"blocks {blocks} do not fit into chunks {chunks}: on axis {axis}, {block} exceeds {chunk}"
             )
-    padded = tuple(-(-chunk // block) * block for chunk, block in zip(chunks, blocks, strict=True))
-    for what, partition, limit in (("chunks", padded, MAX_CHUNK_BYTES), ("blocks", blocks, MAX_BLOCK_BYTES)):
+    for what, partition, limit in (("chunks", chunks, MAX_CHUNK_BYTES), ("blocks", blocks, MAX_BLOCK_BYTES)):
         partition_bytes = itemsize * math.prod(partition)
         if partition_bytes > limit:
             raise ValueError(
                 f"{what} {partition} of items of {itemsize} bytes take {partition_bytes} bytes "
                 f"(at most {limit})"
             )
+    stored_bytes = itemsize * math.prod(padded(chunks, blocks))
+    if stored_bytes > MAX_CHUNK_BYTES:
+        raise ValueError(
+            f"chunks {chunks} take {stored_bytes} bytes (at most {MAX_CHUNK_BYTES}) as they consist of whole "
+            f"blocks, which are {blocks}: give blocks that divide them evenly"
+        )

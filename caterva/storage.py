@@ -231,14 +231,16 @@ class Storage:
 
     @classmethod
     def parse(cls, keywords: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> "Storage":
-        """Return the storage that a constructor's keywords describe; None stands for a default.
+        """Return the storage that a constructor's keywords describe.
 
         The array is a plain buffer unless `chunks` or `blocks` is given, or a storage (`urlpath`,
         `contiguous`, `memframe`) is asked for. `asked` is what the caller has given of the keywords: a
         warning tells of compression that a plain buffer has not.
         """
         given = canonical(keywords)
-        values = DEFAULTS | {name: value for name, value in given.items() if value is not None}
+        values = DEFAULTS | given
+        if values["filters"] is None:
+            values["filters"] = DEFAULTS["filters"]
         path = as_path(values["urlpath"])
         contiguous = None if values["contiguous"] is None else as_flag(values["contiguous"], "contiguous")
         memframe = as_flag(values["memframe"], "memframe")

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caterva.chunking import CHUNK_BYTES, block_target, partition, suggest_blocks, suggest_chunks
-from caterva.shapes import MAX_CHUNK_BYTES, as_partition, as_shape
+import caterva as cat
+from caterva.chunking import (
+    CHUNK_BYTES,
+    GROWTH_BYTES,
+    block_target,
+    partition,
+    suggest_blocks,
+    suggest_chunks,
+)
+from caterva.shapes import MAX_BLOCK_BYTES, MAX_CHUNK_BYTES, MAX_ITEM_BYTES, as_partition, as_shape
 
 SHAPES = st.lists(st.integers(0, 5) | st.integers(0, 10**6), max_size=16).map(tuple)
 ITEMSIZES = st.integers(1, 300) | st.integers(1, 2**24)
@@ -20,12 +28,14 @@ def padded(chunks, blocks):
 @given(SHAPES, ITEMSIZES)
 def test_automatic_shapes_fit_into_each_other_and_into_the_targets(shape, itemsize):
     chunks, blocks = partition(shape, itemsize)
+    is_roomy = itemsize * math.prod(chunks) <= GROWTH_BYTES
     assert all(
-        1 <= block <= chunk <= max(extent, 1)
+        1 <= block <= chunk and (chunk <= max(extent, 1) or is_roomy)
         for block, chunk, extent in zip(blocks, chunks, shape, strict=True)
     )
     assert math.prod(blocks) == 1 or itemsize * math.prod(blocks) <= block_target(chunks)
-    assert math.prod(chunks) == 1 or itemsize * math.prod(chunks) <= CHUNK_BYTES
+    is_huge = itemsize * math.prod(max(extent, 1) for extent in shape) > CHUNK_BYTES * 2**27
+    assert math.prod(chunks) == 1 or itemsize * math.prod(chunks) <= (2**30 if is_huge else CHUNK_BYTES)
     assert itemsize * math.prod(padded(chunks, blocks)) <= MAX_CHUNK_BYTES
 
 
@@ -46,9 +56,13 @@ def test_automatic_shapes_are_not_needlessly_small(shape, itemsize):
     [
         ((), 8, (), ()),
         ((), 2**28, (), ()),
-        ((0,), 4, (1,), (1,)),
-        ((0, 7), 4, (1, 7), (1, 7)),
-        ((10,), 4, (10,), (10,)),
+        ((0,), 4, (65536,), (2048,)),
+        ((0, 7), 4, (8192, 7), (512, 7)),
+        ((10,), 4, (40960,), (2048,)),
+        ((1000, 1), 4, (1000, 64), (63, 64)),
+        ((3, 400, 400), 4, (3, 400, 400), (3, 31, 58)),
+        ((2**58,), 1, (2**30,), (2**13,)),
+        ((2**26, 2**26), 8, (4096, 8192), (32, 64)),
         ((10**9,), 1, (2096437,), (8190,)),
         ((4096, 4096), 4, (512, 1024), (64, 64)),
         ((512, 512, 512), 2, (64, 128, 128), (16, 32, 32)),
@@ -71,6 +85,38 @@ def test_the_shape_that_is_not_given_is_chosen_to_fit_the_other(shape, itemsize,
     for chunk, block, extent in zip(chunks, blocks, shape, strict=True):
         assert chunk >= block
         assert chunk % block == 0 or chunk == extent
+
+
+@pytest.mark.parametrize(
+    ("chunks", "itemsize"),
+    [((2**31 - 33,), 1), ((1000, 1000, 536), 4), ((536870903,), 4), ((2**29 - 9, 4), 1), ((46340, 46341), 1)],
+)
+def test_chunks_near_the_limit_have_blocks_that_they_consist_of(chunks, itemsize):
+    assert itemsize * math.prod(chunks) <= MAX_CHUNK_BYTES
+    found, blocks = partition(chunks, itemsize, chunks=chunks)
+    assert found == chunks and itemsize * math.prod(padded(chunks, blocks)) <= MAX_CHUNK_BYTES
+    assert 2**9 <= itemsize * math.prod(blocks) <= MAX_BLOCK_BYTES
+    assert cat.zeros(chunks, itemsize, chunks=chunks).chunks == chunks
+
+
+@pytest.mark.parametrize("shape", [(0,), (10,), (200,), (0, 5), (1, 5), (5, 1), (0, 300), (3, 4)])
+def test_what_grows_from_nothing_has_few_chunks(shape):
+    """16,000 items, one at a time or in rows, on the axis that is empty, of length 1, or the first."""
+    chunks, _ = partition(shape, 8)
+    axis = next((axis for axis, extent in enumerate(shape) if extent < 2), 0)
+    grown = [*shape]
+    grown[axis] += 16000
+    grown_chunks = math.prod(-(-extent // chunk) for extent, chunk in zip(grown, chunks, strict=True))
+    assert grown_chunks <= max(150, 4 * 8 * math.prod(grown) // GROWTH_BYTES)
+
+
+def test_the_largest_item_is_that_of_a_block():
+    assert cat.zeros((2,), MAX_ITEM_BYTES, chunks=(1,)).itemsize == MAX_ITEM_BYTES == MAX_BLOCK_BYTES
+    for size in (MAX_ITEM_BYTES + 1, 2**31 - 1):
+        with pytest.raises(ValueError, match=str(MAX_ITEM_BYTES)):
+            cat.zeros((2,), size, chunks=(1,))
+        with pytest.raises(ValueError, match=str(MAX_ITEM_BYTES)):
+            cat.zeros((2,), dtype=f"V{size}", chunks=(1,))
 
 
 def test_suggestions_take_other_targets():

@@ -170,10 +170,10 @@ def test_compression_of_a_plain_buffer_is_told_of():
         warnings.simplefilter("error")
         array = cat.zeros((4,), dtype="i4", codec="zstd", chunks=(2,))
         assert isinstance(array.copy(chunks=None, blocks=None), cat.PlainArray)
-        cat.zeros((4,), dtype="i4", codec=None, filters=None)
+        cat.zeros((4,), dtype="i4", filters=None)
 
 
-def test_none_stands_for_the_default():
-    array = cat.zeros((4,), dtype="i4", chunks=(2,), codec=None, clevel=None, filters=None, splitmode=None)
+def test_no_filters_given_are_the_default():
+    array = cat.zeros((4,), dtype="i4", chunks=(2,), filters=None, filtersmeta=None)
     plain = cat.zeros((4,), dtype="i4", chunks=(2,))
     assert (array.codec, array.clevel, array.filters) == (plain.codec, plain.clevel, plain.filters)

@@ -151,7 +151,7 @@ def test_delete_takes_numpys_keys(key):
         (lambda a: a.resize((2**62, 4)), ValueError),
         (lambda a: a.append(np.zeros((2, 5))), ValueError),
         (lambda a: a.append(7.0), ValueError),
-        (lambda a: a.append(np.zeros((2, 4), "c16")), TypeError),
+        (lambda a: a.append(np.full((2, 4), "text")), ValueError),
         (lambda a: a.append(np.zeros((2, 4)), axis=2), ValueError),
         (lambda a: a.append(np.zeros((2, 4)), axis=None), TypeError),
         (lambda a: a.insert(6, 0.0), IndexError),

@@ -442,14 +442,6 @@ def test_only_b2nd_is_stored_where_caterva_cannot_hold_the_array(shape, itemsize
     assert_same_bytes(reference_array(array.to_bytes()), np.zeros(shape, f"V{itemsize}"))
 
 
-def test_squeeze_updates_both_metalayers(path):
-    data = sample((1, 7, 1, 5), "<i4")
-    array = make_ours(data, "file", path, (1, 3, 1, 2), (1, 2, 1, 1))
-    array.squeeze()
-    assert_same_bytes(reference_array(path), data.squeeze())
-    np.testing.assert_array_equal(oracle_open(path)[...], data.squeeze(), strict=True)
-
-
 @pytest.mark.parametrize("home", ["file", "directory"])
 def test_a_resize_by_blosc2_leaves_no_stale_geometry_behind(home, path):
     make_ours(sample((10, 9), "<i4"), home, path, (4, 4), (2, 2))

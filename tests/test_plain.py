@@ -351,21 +351,17 @@ def test_typed_values_are_cast_as_numpy_casts_them(value, dtype):
 @pytest.mark.parametrize(
     ("value", "dtype", "error"),
     [
-        (1.5, "i4", TypeError),
-        ([1, 2.5], "i4", TypeError),
         (1j, "f8", TypeError),
-        (np.zeros(2), "i4", TypeError),
-        (np.int64(-1), "u8", TypeError),
         (300, "u1", OverflowError),
         ([-1], "u8", OverflowError),
-        (2**70, "i8", TypeError),
-        (None, "f8", TypeError),
-        ("5", "i4", TypeError),
+        (2**70, "i8", OverflowError),
+        (None, "i4", TypeError),
+        ("five", "i4", ValueError),
         ([[1], [1, 2]], "i4", ValueError),
     ],
     ids=str,
 )
-def test_values_that_would_change_in_kind_are_refused(value, dtype, error):
+def test_values_that_numpy_refuses_are_refused(value, dtype, error):
     with pytest.raises(error):
         as_items(value, items_of(dtype=dtype))
 

@@ -416,7 +416,7 @@ def test_a_lock_file_that_is_a_link_is_refused(path, tmp_path):
 BLOSC2_WRITER = """
 import sys, blosc2
 array = blosc2.open(sys.argv[1], mode="a", locking=True)
-for row in range(400):
+for row in range(40):
     array[row, 3:11] = 100 * row + 7
 """
 
@@ -463,12 +463,12 @@ def test_python_blosc2_writes_beside_this_library_and_nothing_is_lost(home, path
     make(path, home)
     ours = opened(path)
     process = run_blosc2(BLOSC2_WRITER, path)
-    for row in range(400):
+    for row in range(40):
         ours[row, 11:20] = 100 * row + 8
     assert process.wait(timeout=WATCHDOG) == 0
     items = np.asarray(opened(path)[...])
-    assert (items[:, 3:11] == 100 * np.arange(400)[:, None] + 7).all()
-    assert (items[:, 11:20] == 100 * np.arange(400)[:, None] + 8).all()
+    assert (items[:, 3:11] == 100 * np.arange(40)[:, None] + 7).all()
+    assert (items[:, 11:20] == 100 * np.arange(40)[:, None] + 8).all()
     assert neighbours(path) == [path.name]
 
 
@@ -497,12 +497,12 @@ def test_verify_beside_a_writer_accuses_nobody(tmp_path, checksum):
     """A commit that is under way is no damage; what opens meanwhile is one commit, also without checksums."""
     path = tmp_path / "a.b2nd"
     cat.asarray(np.zeros((60, 50), "i4"), chunks=(17, 13), urlpath=path, checksum=checksum).close()
-    writer = subprocess.Popen([sys.executable, "-c", WRITE_ON, path], stdout=subprocess.PIPE)
+    writer = subprocess.Popen([sys.executable, "-P", "-c", WRITE_ON, path], stdout=subprocess.PIPE)
     try:
         assert writer.stdout is not None and writer.stdout.readline() == b"ready\n"
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            for _ in range(400):
+            for _ in range(40):
                 with cat.open(path, checksum=checksum) as array:
                     assert array.shape == (60, 50)
                     found = array.verify()

@@ -303,7 +303,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: 1 in self.model.shape)
     @rule()
     def squeeze(self):
-        self.array.squeeze()
+        self.array = self.array.squeeze()
         self.model = self.model.squeeze()[...]
 
     @invariant()

@@ -84,7 +84,7 @@ def test_wrong_keywords_are_named(keywords, error, words):
 )
 def test_legacy_names_work_and_warn_on_the_line_of_the_user(legacy, value, name):
     with pytest.warns(DeprecationWarning, match=f"{legacy}.*{name}") as caught:
-        cat.zeros((4,), 4, **{legacy: value})
+        cat.zeros((4,), 4, chunks=(2,), **{legacy: value})
     assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

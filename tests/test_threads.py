@@ -122,7 +122,7 @@ def test_handles_are_resized_and_closed_beside_readers():
             try:
                 handle.read((0,) * 4, out.shape, (1,) * 4, out)
             except ValueError as error:
-                assert "closed" in str(error)
+                assert "closed" in str(error) or "axis 1" in str(error)  # it is shorter by now
             else:
                 assert not out.any()
 

@@ -189,10 +189,10 @@ static bool is_apart(const stored_frame *frame)
         if (parts->entries[i] < 0) continue;
         const uint8_t *chunk = find_chunk(frame, parts, parts->entries[i], &room);
         int64_t bytes = chunk_extent(chunk, room, &head);
-        int64_t start = frame->type == B2_FRAME_SPARSE ? parts->entries[i]
-                                                       : parts->entries[i] + parts->header.header_bytes;
-        ranges[count++] = (range){start, frame->type == B2_FRAME_SPARSE ? start + 1 : start + bytes};
-        apart = bytes > 0;
+        bool is_file = frame->type == B2_FRAME_SPARSE; /* whose number the entry is */
+        int64_t start = parts->entries[i] + (is_file ? 0 : parts->header.header_bytes), stop;
+        apart = bytes > 0 && b2_add_i64(start, is_file ? 1 : bytes, &stop);
+        if (apart) ranges[count++] = (range){start, stop};
     }
     for (int64_t at = frame->type == B2_FRAME_SPARSE ? -1 : find_copy(frame, 0);
          at >= 0 && count < SEAL_CHUNKS_MAX + 60; at = find_copy(frame, at + B2_COPY_OVERHEAD)) {
