@@ -22,6 +22,7 @@ from caterva.errors import (
     FileChangedError,
     LimitError,
     LockedError,
+    NotAnArrayError,
     RecoveredWarning,
     StorageError,
     UnsupportedFormatError,
@@ -43,6 +44,7 @@ __all__ = [
     "LimitError",
     "LockedError",
     "NDArray",
+    "NotAnArrayError",
     "PlainArray",
     "RecoveredWarning",
     "SplitMode",
@@ -64,3 +66,8 @@ __all__ = [
     "set_nthreads",
     "zeros",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the names for users: no modules."""
+    return list(__all__)

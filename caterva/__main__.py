@@ -18,6 +18,17 @@ def _show(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
+def _sizes(array: caterva.NDArray) -> list[tuple[str, str]]:
+    """Return more rows than `info` has: what the items are, and what they take."""
+    stored = array.cbytes
+    ratio = f"{array.nbytes / stored:.2f}" if stored else "-"
+    return [
+        ("Dtype", str(array.dtype)),
+        ("Items", f"{array.size:,} ({array.nbytes:,} bytes)"),
+        ("Stored", f"{stored:,} bytes, dead space included (ratio {ratio})"),
+    ]
+
+
 def info(arguments: argparse.Namespace) -> int:
     """Describe this build, or the arrays at some paths; 1 if one of them cannot be opened."""
     if not arguments.paths:
@@ -26,7 +37,7 @@ def info(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         try:
             with caterva.open(path, mode="r") as array:
-                print(f"{path}\n{array.info}")
+                print(f"{path}\n{Info([*array.info.items, *_sizes(array)])}")
         except (OSError, ValueError, caterva.CatervaError) as error:
             print(error if isinstance(error, OSError) else f"{path}: {error}", file=sys.stderr)
             failures += 1
@@ -64,6 +75,7 @@ class Status(IntEnum):
     """Exit status of `verify`; of several paths the one that is last in the order of definition."""
 
     FINE = 0
+    NOT_FLUSHED = 4  # a power cut may take the last changes, or somebody is at work
     IN_DOUBT = 3  # a copy of metadata differs, and another library may have changed what is read
     DAMAGED = 1  # or only an older state could be opened
     UNREADABLE = 2
@@ -88,7 +100,7 @@ def _mend(path: str, arguments: argparse.Namespace) -> Verification | None:
 
 def _status(found: Verification) -> Status:
     if found.ok:
-        return Status.FINE
+        return Status.FINE if found.is_flushed else Status.NOT_FLUSHED
     return Status.DAMAGED if found.places or found.is_damaged or found.is_older else Status.IN_DOUBT
 
 
@@ -109,7 +121,8 @@ def _verify(path: str, arguments: argparse.Namespace) -> Status:
     ticker.clear()
     if mended is not None:
         print(mended)
-    if (mended is None or arguments.adopt) and not (arguments.quiet and found.ok):
+    is_fine = found.ok and found.is_flushed
+    if (mended is None or arguments.adopt) and not (arguments.quiet and is_fine):
         print(found)
     return _status(found)
 
@@ -128,7 +141,12 @@ def main(words: Sequence[str] | None = None) -> int:
     command = commands.add_parser("info", help="describe this build, or arrays")
     command.add_argument("paths", nargs="*", metavar="FILE", help="an array's file or directory")
     command.set_defaults(run=info)
-    command = commands.add_parser("verify", help="check every block; name those that are damaged")
+    command = commands.add_parser(
+        "verify",
+        help="check every block; name those that are damaged",
+        epilog="Exit status: 0 all is well; 1 damage, or changes that are lost; 2 cannot be opened; 3 header "
+        "and copy differ, and both may be right; 4 not flushed since the last change.",
+    )
     command.add_argument("paths", nargs="+", metavar="FILE", help="an array's file or directory")
     command.add_argument(
         "--adopt", action="store_true", help="write checksums for what has none, if all is well"

@@ -56,7 +56,11 @@ cdef object exception_of(int status):
     if issubclass(exception, OSError) and os_error:
         if exception is errors.StorageError:
             exception = STORAGE_EXCEPTIONS.get(type(OSError(os_error, message)), exception)
-        return exception(os_error, message, os.fsdecode(<bytes>blosc2_last_path()))
+        path = os.fsdecode(<bytes>blosc2_last_path())
+        message = message.removeprefix(f"{path}: ")
+        if message.startswith(f"{path} "):
+            message = "it" + message[len(path):]
+        return exception(os_error, message, path)
     if exception is FileNotFoundError:  # a metalayer, not a file
         return KeyError(message)
     return exception(message)

@@ -18,7 +18,15 @@ from caterva.removal import remove_array
 from caterva.safety import DEFAULTS, LOCK_TIMEOUT, Safety
 from caterva.shapes import as_shape
 from caterva.slabs import Box
-from caterva.storage import CACHE_BYTES, Storage, as_cache_bytes, as_flag, as_max_bytes, as_path
+from caterva.storage import (
+    CACHE_BYTES,
+    Storage,
+    as_cache_bytes,
+    as_flag,
+    as_max_bytes,
+    as_path,
+    with_keywords,
+)
 from caterva.threads import as_nthreads
 from caterva.values import as_items, refuse_masked
 from caterva.verification import Verification
@@ -48,6 +56,7 @@ def _uniform(shape: Any, items: Items, storage: Storage, fill: bytes | None = No
     return plain(array, items.is_opaque)
 
 
+@with_keywords
 def empty(
     shape: Any, itemsize: int | None = None, *, dtype: npt.DTypeLike | None = None, **kwargs: Any
 ) -> NDArray | PlainArray:
@@ -116,13 +125,14 @@ def empty(
     >>> caterva.empty((20, 30), 8, chunks=(10, 10), blocks=(5, 5)).shape
     (20, 30)
     """
-    items = items_of(itemsize, dtype)
     storage = Storage.parse(kwargs)
+    items = items_of(itemsize, dtype)
     if storage.is_plain:
         return plain(np.empty(as_shape(shape, items.dtype.itemsize), dtype=items.dtype), items.is_opaque)
     return _uniform(shape, items, storage)
 
 
+@with_keywords
 def zeros(
     shape: Any, itemsize: int | None = None, *, dtype: npt.DTypeLike | None = None, **kwargs: Any
 ) -> NDArray | PlainArray:
@@ -134,9 +144,11 @@ def zeros(
     >>> caterva.zeros((2, 2), itemsize=3).to_buffer()
     b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'
     """
-    return _uniform(shape, items_of(itemsize, dtype), Storage.parse(kwargs))
+    storage = Storage.parse(kwargs)
+    return _uniform(shape, items_of(itemsize, dtype), storage)
 
 
+@with_keywords
 def full(
     shape: Any,
     fill_value: Any,
@@ -168,6 +180,7 @@ def full(
     >>> caterva.full((2,), 1.5, dtype="f4", chunks=(2,))[:]
     PlainArray([1.5, 1.5], dtype=float32)
     """
+    storage = Storage.parse(kwargs)
     if itemsize is not None or dtype is not None:
         items = items_of(itemsize, dtype)
     elif isinstance(fill_value, (bytes, bytearray)):
@@ -177,9 +190,10 @@ def full(
     item = as_items(fill_value, items)
     if item.ndim:
         raise ValueError(f"fill_value must be one item, got an array of shape {item.shape}")
-    return _uniform(shape, items, Storage.parse(kwargs), item.tobytes())
+    return _uniform(shape, items, storage, item.tobytes())
 
 
+@with_keywords
 def from_buffer(
     buffer: Any,
     shape: Any,
@@ -203,8 +217,8 @@ def from_buffer(
     >>> caterva.from_buffer(bytes(range(6)), shape=(2, 3), itemsize=1).to_buffer()
     b'\\x00\\x01\\x02\\x03\\x04\\x05'
     """
-    items = items_of(itemsize, dtype)
     storage = Storage.parse(kwargs)
+    items = items_of(itemsize, dtype)
     refuse_masked(buffer)
     extents = as_shape(shape, items.dtype.itemsize)
     if isinstance(buffer, np.ndarray) and not buffer.dtype.hasobject and buffer.dtype.itemsize:
@@ -227,6 +241,7 @@ def from_buffer(
     return NDArray(handles.stored(array, items, storage))
 
 
+@with_keywords
 def asarray(
     ndarray: Any, *, dtype: npt.DTypeLike | None = None, copy: bool | None = None, **kwargs: Any
 ) -> NDArray | PlainArray:

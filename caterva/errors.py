@@ -7,6 +7,7 @@ __all__ = [
     "FileChangedError",
     "LimitError",
     "LockedError",
+    "NotAnArrayError",
     "RecoveredWarning",
     "StorageError",
     "StorageIsADirectoryError",
@@ -23,6 +24,10 @@ class CatervaError(Exception):
 
 class CorruptDataError(CatervaError, ValueError):
     """Stored bytes do not follow the format, or fail a checksum."""
+
+
+class NotAnArrayError(CorruptDataError):
+    """There is something else than an array: another kind of file, an empty one, other files."""
 
 
 class UnsupportedFormatError(CatervaError, ValueError):

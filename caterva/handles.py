@@ -45,14 +45,16 @@ class Fill(IntEnum):
 def _refuse_taken(path: str | bytes | None) -> None:
     """Raise FileExistsError early, before work is done; _core refuses again when the file takes its name."""
     if path is not None and os.path.lexists(path):
-        shown = os.fsdecode(path)
         if not os.path.exists(path):
-            message = f"{shown}: cannot create an array: the name is that of a link, which leads nowhere"
+            message = "cannot create an array: the name is that of a link, which leads nowhere"
         elif os.path.isdir(path):
-            message = f"{shown}: cannot create an array: there is a directory of that name already"
+            message = "cannot create an array: there is a directory of that name already"
         else:
-            message = f"Can not create the file {shown}.It already exists!"  # as Caterva for Python has it
-        raise FileExistsError(errno.EEXIST, message, shown)
+            message = (
+                "cannot create an array: there is a file of that name already, which is not replaced; "
+                "caterva.remove(path) removes an array"
+            )
+        raise FileExistsError(errno.EEXIST, message, os.fsdecode(path))
 
 
 def filled(shape: Shape, items: Items, storage: Storage, value: bytes | None = None) -> _core.ArrayHandle:

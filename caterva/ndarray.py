@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from caterva.attrs import Attrs, Parsed
 from caterva.codecs import Codec, Filter, SplitMode, codec_of, filters_of, parameters_of
 from caterva.commits import Commits, warn_if_recovered
 from caterva.dtypes import Items, items_from, items_of
-from caterva.errors import CorruptDataError, UnsupportedFormatError
+from caterva.errors import CorruptDataError, NotAnArrayError, UnsupportedFormatError
 from caterva.growing import Growing
 from caterva.handles import Use
 from caterva.indexing import Selection, plain_key, result_axes, select
@@ -26,6 +27,7 @@ from caterva.info import Info, compressed_info
 from caterva.meta import FILL, VARIABLE, Meta, VLMeta
 from caterva.operators import Operators
 from caterva.plain import PlainArray, plain
+from caterva.recognize import recognize
 from caterva.safety import Safety
 from caterva.shapes import Shape
 from caterva.slabs import Box
@@ -128,6 +130,20 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
     def blocksize(self) -> int:
         """Bytes of a block, uncompressed."""
         return self._handle.block_bytes
+
+    @property
+    def cbytes(self) -> int:
+        """Bytes that the array takes where it is stored: of its file or directory, all that is in it.
+
+        In memory: of its compressed chunks.
+        """
+        path = self._handle.absolute_path
+        if path is None:
+            return self._handle.stored_bytes()
+        if self._handle.home == Home.FILE:
+            return os.stat(path).st_size
+        with os.scandir(path) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.is_file())
 
     @property
     def cratio(self) -> float:
@@ -577,7 +593,10 @@ def _open(
             prefers_copy,
             lambda *how: _opened(path, "r", offset, False, max_bytes, *how),
         )
-        raise CorruptDataError(f"{error}{more}") from None
+        other = recognize(path, offset)
+        if other is not None and not more:
+            raise NotAnArrayError(f"{os.fsdecode(path)}: not a caterva or Blosc2 file: {other}") from None
+        raise type(error)(f"{error}{more}") from None
     array._place = (offset, mmap)
     array._max_bytes = max_bytes
     warn_if_recovered(array._handle)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -42,7 +44,7 @@ class PlainArray(np.ndarray):
     _is_opaque = False
 
     # What a compressed array has and this one has not.
-    chunks = blocks = meta = vlmeta = attrs = max_bytes = codec = filters = filtersmeta = urlpath = None
+    chunks = blocks = meta = vlmeta = max_bytes = codec = filters = filtersmeta = urlpath = None
     nchunks = chunksize = blocksize = 0
     cratio = clevel = nthreads = 1
     cache_bytes = 0
@@ -174,6 +176,20 @@ class PlainArray(np.ndarray):
 
     def compact(self) -> None:
         """Do nothing: there is no dead space."""
+
+    def refresh(self) -> bool:
+        """Return False: nobody else can have changed it."""
+        return False
+
+    @property
+    def cbytes(self) -> int:
+        """Bytes that it takes: `nbytes`."""
+        return self.nbytes
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """No attributes: a plain buffer has none."""
+        return MappingProxyType({})
 
     def transaction(self) -> AbstractContextManager[PlainArray]:
         """Undo what a ``with`` block does to the items if it ends with an exception."""

@@ -1,13 +1,14 @@
 """Keywords of the constructors: where an array is kept and how it is compressed."""
 
 import difflib
+import inspect
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from caterva.arguments import as_int
 from caterva.chunking import partition
@@ -22,6 +23,9 @@ from caterva.threads import as_nthreads
 # The metalayer "caterva" describes arrays up to here; above, "b2nd" stands alone (ndim-metalayers.md 1).
 CATERVA_MAX_NDIM = 8
 CATERVA_MAX_ITEMSIZE = 255
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Home(IntEnum):
@@ -55,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     **SAFETY_DEFAULTS,
 }
 ALIASES = {"filename": "urlpath", "sequential": "contiguous"}
+WITH_DICTIONARY = (Codec.LZ4, Codec.LZ4HC, Codec.ZSTD)
 COMPRESSION = ("codec", "clevel", "filters", "filtersmeta", "usedict", "splitmode")
 LEGACY = {"use_dict": "usedict", "cname": "codec", "complevel": "clevel"}
 
@@ -65,6 +70,50 @@ def level_of_caller() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "caterva":
         level, frame = level + 1, frame.f_back
     return level
+
+
+# What other libraries call it, or have and this one has not.
+ELSEWHERE = {
+    "compression": "codec",
+    "compressor": "codec",
+    "compressors": "codec",
+    "compression_opts": "clevel",
+    "level": "clevel",
+    "compression_level": "clevel",
+    "filter": "filters",
+    "chunk_shape": "chunks",
+    "chunkshape": "chunks",
+    "block_shape": "blocks",
+    "blockshape": "blocks",
+    "path": "urlpath",
+    "file": "urlpath",
+    "threads": "nthreads",
+    "metadata": "meta",
+}
+NOT_HERE = {
+    "itemsize": "a copy keeps its item size: dtype= gives it other items",
+    "mode": "a new array never takes the place of what is there; caterva.remove(path) removes an array",
+    "shape": "resize() gives an array another shape",
+}
+
+
+def _hint(given: str) -> str:
+    """Return what to say of an unknown keyword."""
+    if given in NOT_HERE:
+        return f": {NOT_HERE[given]}"
+    known = [name for name in (*DEFAULTS, *ALIASES, "dtype", "itemsize") if name != given]
+    close = [ELSEWHERE[given]] if given in ELSEWHERE else difflib.get_close_matches(given, known, 1, 0.7)
+    return f": did you mean {close[0]!r}?" if close else f" (known are {', '.join(DEFAULTS)})"
+
+
+def with_keywords(function: Function) -> Function:
+    """Have a function's signature, as `help` shows it, list the keywords instead of ``**kwargs``."""
+    signature = inspect.signature(function)
+    parameters = [part for part in signature.parameters.values() if part.kind is not part.VAR_KEYWORD]
+    for name, default in DEFAULTS.items():
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default))
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return function
 
 
 def canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,9 +134,7 @@ def canonical(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for given, value in keywords.items():
         name = LEGACY.get(given, ALIASES.get(given, given))
         if name not in DEFAULTS:
-            close = difflib.get_close_matches(given, [*DEFAULTS, *ALIASES, "dtype", "itemsize"], n=1)
-            hint = f": did you mean {close[0]!r}?" if close else f" (known are {', '.join(DEFAULTS)})"
-            raise TypeError(f"unknown keyword {given!r}{hint}")
+            raise TypeError(f"unknown keyword {given!r}{_hint(given)}")
         if given in LEGACY:
             warnings.warn(
                 f"keyword {given!r} is deprecated: use {name!r}",
@@ -197,6 +244,19 @@ def _home(path: str | bytes | None, contiguous: bool | None, memframe: bool) -> 
     return Home.MEMFRAME if memframe or contiguous else Home.MEMORY
 
 
+def _as_use_dict(value: Any, codec: Codec) -> bool:
+    """Return whether chunks get a dictionary; a warning says so if the codec knows none."""
+    if not as_flag(value, "usedict") or codec in WITH_DICTIONARY:
+        return bool(value)
+    warnings.warn(
+        f"usedict=True ignored: {codec.name} has no dictionaries; those of "
+        f"{', '.join(known.name for known in WITH_DICTIONARY)} have",
+        UserWarning,
+        stacklevel=level_of_caller(),
+    )
+    return False
+
+
 def _warn_of_ignored(given: Mapping[str, Any]) -> None:
     """Warn of keywords that say how to compress what is not going to be compressed."""
     ignored = [name for name in COMPRESSION if given.get(name) is not None]
@@ -244,6 +304,7 @@ class Storage:
         path = as_path(values["urlpath"])
         contiguous = None if values["contiguous"] is None else as_flag(values["contiguous"], "contiguous")
         memframe = as_flag(values["memframe"], "memframe")
+        codec = as_member(Codec, values["codec"], "codec")
         filters, parameters = as_pipeline(values["filters"], values["filtersmeta"])
         plain = is_plain(values)
         if plain:
@@ -257,11 +318,11 @@ class Storage:
             home=_home(path, contiguous, memframe),
             path=path if path is None else without_separators(path),
             meta=values["meta"],
-            codec=as_member(Codec, values["codec"], "codec"),
+            codec=codec,
             clevel=as_int(values["clevel"], "clevel", 0, 9),
             filters=filters,
             filtersmeta=parameters,
-            use_dict=as_flag(values["usedict"], "usedict"),
+            use_dict=_as_use_dict(values["usedict"], codec),
             split=as_member(SplitMode, values["splitmode"], "splitmode"),
             nthreads=as_nthreads(values["nthreads"]),
             cache_bytes=as_cache_bytes(values["cache_bytes"]),

@@ -129,6 +129,9 @@ class Verification:
     is_vouched : bool
         Whether checksums hold good for the array as the copy of its header has it. In a file without them, or
         whose chunks another library has changed, they do not.
+    is_flushed : bool
+        Whether what is committed is on the medium, as far as the file tells: False for an array of this
+        library that was changed, and neither flushed nor closed since.
     """
 
     path: str | None
@@ -147,6 +150,7 @@ class Verification:
     is_older: bool = False
     is_other: bool = False
     is_vouched: bool = True
+    is_flushed: bool = True
 
     @property
     def ok(self) -> bool:
@@ -168,6 +172,10 @@ class Verification:
             notes.append(f"  state: {WHAT_IS_LOST}")
         if self.is_older and not self.repaired:
             notes.append("  state: the next change accepts that, and so does repair with accept_older=True")
+        if not self.is_flushed:
+            notes.append(
+                "  state: not flushed; until flush() or close() a power cut may take the last changes"
+            )
         if self.repaired:
             notes.append("  metadata: mended" + (", with the older state" if self.is_older else ""))
         if self.is_other:
@@ -354,4 +362,5 @@ class Verifying:
             is_older,
             is_other,
             is_vouched,
+            twice or total == 0 or handle.seal != Seal.WHOLE or not handle.path,
         )

@@ -94,7 +94,7 @@ bool b2_copy_parse(const uint8_t *bytes, int64_t available, b2_copy *out)
                      .header = bytes + HEADER};
     uint32_t crc = b2_load_le32(foot + 4), expected = b2_crc32c(0, bytes, (size_t)size - 4);
     out->is_followed = crc != expected;
-    return b2_load_le32(foot) == size && is_checksum(crc, expected) &&
+    return b2_load_le32(foot) == size && is_checksum(crc, expected) && out->serial < B2_SERIAL_LIMIT &&
            b2_frame_stated_header_bytes(out->header) == out->header_bytes && out->tail_start >= 0 &&
            out->tail_bytes > 0 && out->mirror >= -1;
 }

@@ -16,6 +16,9 @@ enum { B2_COPY_SECTOR = 4096, B2_COPY_FAR_MIN = 2 * B2_COPY_SECTOR };
 
 enum { B2_COPY_MAGIC_BYTES = 8, B2_COPY_HEADER_AT = 56, B2_COPY_OVERHEAD = 64, B2_COPY_CRC_BYTES = 4 };
 
+/** Serial numbers are below: one that is not is nobody's, and the next one can be counted. */
+#define B2_SERIAL_LIMIT (UINT64_C(1) << 62)
+
 /** What stands behind the magic: what kind of record it is. */
 enum { B2_KIND_REDO = 1, B2_KIND_COPY = 3 };
 

@@ -197,7 +197,8 @@ static int find_mirror(const b2_frame_file *frame, int64_t *shift)
 static uint64_t read_serial(const tail_parts *parts, const uint8_t *tags, const blosc2_schunk *schunk)
 {
     int64_t bytes = parts->index - parts->tags;
-    return bytes && !schunk->is_doubtful ? b2_tags_serial(tags, bytes) : 0;
+    uint64_t serial = bytes && !schunk->is_doubtful ? b2_tags_serial(tags, bytes) : 0;
+    return serial < B2_SERIAL_LIMIT ? serial : 0;
 }
 
 static int read_tail(b2_frame_file *frame, blosc2_schunk *schunk)

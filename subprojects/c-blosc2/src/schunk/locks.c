@@ -230,7 +230,7 @@ static int check_frame(const blosc2_schunk *schunk, const char *path, b2_file *f
     int status = io->kind(io->context, schunk->path, &kind);
     if (status < 0 || kind != B2_PATH_NONE) return status;
     if (fresh) io->remove(io->context, path);
-    return b2_store_changed(schunk->path);
+    return b2_store_gone(schunk->path);
 }
 
 /* @param lock  Its file is set on success; to be unlocked on failure, too, if it is. */

@@ -144,7 +144,7 @@ static int reload(blosc2_schunk *schunk, reload_reason reason)
 {
     blosc2_schunk *fresh;
     int status = open_kind(schunk, &fresh);
-    if (status == BLOSC2_E_NOT_FOUND) return b2_store_changed(schunk->path);
+    if (status == BLOSC2_E_NOT_FOUND) return b2_store_gone(schunk->path);
     if (status < 0) return status;
     status = check_doubts(schunk, fresh, reason);
     if (status == BLOSC2_OK) status = take(schunk, fresh);
@@ -259,7 +259,7 @@ int blosc2_schunk_explain(const blosc2_schunk *schunk, int status)
     if (!may_be_others || !is_on_disk(schunk) || !schunk->committed || schunk->changing) return status;
     b2_failure failure;
     b2_failure_save(&failure);
-    if (check_committed(schunk) == BLOSC2_E_CHANGED) return b2_store_changed(schunk->path);
+    if (check_committed(schunk) == BLOSC2_E_CHANGED) return BLOSC2_E_CHANGED;
     b2_failure_restore(&failure);
     return status;
 }

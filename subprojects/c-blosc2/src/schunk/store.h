@@ -172,6 +172,9 @@ void b2_store_sparse_sweep(b2_store *store);
 /** Fail with BLOSC2_E_CHANGED. */
 int b2_store_changed(const char *path);
 
+/** The same where nothing has the name any more. */
+int b2_store_gone(const char *path);
+
 /** After a failure to make a temporary file or directory: put the name that the user knows into the message.
  */
 int b2_store_cannot_create(int status, const char *path);

@@ -54,6 +54,12 @@ int b2_store_changed(const char *path)
                           "%s was changed by somebody else: refresh() or open it again", path);
 }
 
+int b2_store_gone(const char *path)
+{
+    return blosc2_fail_io(BLOSC2_E_CHANGED, ENOENT, path,
+                          "%s is gone: somebody has removed it, or given it another name", path);
+}
+
 /* Another writer may have replaced the header; or a chunk by one as long, and with it the fingerprint alone.
  * Threads that read may ask at the same time. */
 static int check_header(const b2_frame_store *store)
@@ -83,7 +89,7 @@ static int frame_check(b2_store *base)
     if (!store->path || store->temporary) return BLOSC2_OK;
     b2_identity now;
     int status = io->identity(io->context, store->path, &now);
-    if (status == BLOSC2_E_NOT_FOUND) return b2_store_changed(store->path);
+    if (status == BLOSC2_E_NOT_FOUND) return b2_store_gone(store->path);
     if (status < 0) return status;
     if (now.device != store->identity.device || now.number != store->identity.number)
         return b2_store_changed(store->path);

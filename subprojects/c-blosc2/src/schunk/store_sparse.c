@@ -48,9 +48,9 @@ static int check_directory(const b2_sparse_store *store)
     b2_identity now;
     if (!store->of.number) return BLOSC2_OK;
     int status = store->io->identity(store->io->context, store->path, &now);
+    if (status == BLOSC2_E_NOT_FOUND) return b2_store_gone(store->path);
     bool is_other =
-        status == BLOSC2_E_NOT_FOUND ||
-        (status == BLOSC2_OK && (now.device != store->of.device || now.number != store->of.number));
+        status == BLOSC2_OK && (now.device != store->of.device || now.number != store->of.number);
     return is_other ? b2_store_changed(store->path) : status;
 }
 
@@ -207,7 +207,8 @@ static int sparse_check(b2_store *base)
     int status = identify(store, &now);
     bool was_missing = store->is_damaged && store->identity.bytes == 0 && store->identity.number == 0;
     if (status == BLOSC2_E_NOT_FOUND && was_missing) return BLOSC2_OK;
-    if (status == BLOSC2_E_NOT_FOUND || (status == BLOSC2_OK && !b2_identity_same(&now, &store->identity)))
+    if (status == BLOSC2_E_NOT_FOUND) return b2_store_gone(store->path);
+    if (status == BLOSC2_OK && !b2_identity_same(&now, &store->identity))
         return b2_store_changed(store->path);
     return status;
 }
