@@ -96,7 +96,7 @@ c_build() {
 c_tests() {
     say "C tests in $1 ${*:2}: building"
     c_build "$@"
-    meson compile -C "$1" meson-test-prereq >"$1/compile.log" || { cat "$1/compile.log"; return 1; }
+    ninja -C "$1" meson-test-prereq >"$1/compile.log" || { cat "$1/compile.log"; return 1; }
     say "C tests in $1 ${*:2}: running"
     meson test -C "$1" --no-rebuild --print-errorlogs
 }
