@@ -25,6 +25,7 @@ _SIMPLE = re.compile(
     r"|bool|u?int(?:8|16|32|64)|float(?:16|32|64)|complex(?:64|128)"
 )
 _FIELD_KEYS = {"offsets", "itemsize", "aligned"}  # besides names and formats
+MAX_CHARACTERS = (2**31 - 1) // 4  # of NumPy, four bytes each
 _OPAQUE = re.compile(r"S[0-9]{1,10}")
 
 
@@ -228,6 +229,10 @@ def _simple(text: str) -> np.dtype[Any]:
     """Return the dtype of a string; such dtypes have no fields that somebody could rename for all."""
     if not _SIMPLE.fullmatch(text):
         raise ValueError(f"unknown type {text!r}")
+    if text.lstrip("<>=|")[:1] == "U" and int(text.lstrip("<>=|")[1:] or 0) > MAX_CHARACTERS:
+        raise ValueError(
+            f"{text}: strings of at most {MAX_CHARACTERS} characters"
+        )  # NumPy 2.0 would overflow
     return np.dtype(text)
 
 

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf '\n== %s\n' "$*"; }
+# say WORDS: what is being done, after the minutes and seconds since the command began.
+say() { printf '\n== %02d:%02d %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -53,6 +54,7 @@ use_venv() {
     [ -x "$python" ] || python=python3
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
     export PATH="$PWD/$venv/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
+    say "Python packages of ${*/#/ci/requirements-}, into $venv"
     python -m pip install -q "pip>=24" # Debian 12's own knows no -C
     python -m pip install -q "${requirements[@]}"
 }
@@ -92,9 +94,11 @@ c_build() {
 
 # c_tests DIRECTORY OPTION...: build and test them.
 c_tests() {
-    say "C tests in $1 ${*:2}"
+    say "C tests in $1 ${*:2}: building"
     c_build "$@"
-    meson test -C "$1" --print-errorlogs
+    ninja -C "$1" meson-test-prereq >"$1/compile.log" || { cat "$1/compile.log"; return 1; }
+    say "C tests in $1 ${*:2}: running"
+    meson test -C "$1" --no-rebuild --print-errorlogs
 }
 
 # clang_build DIRECTORY SANITIZERS OPTION...: configure the C libraries, instrumented by clang for fuzzing.

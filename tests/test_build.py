@@ -1,6 +1,7 @@
 """The build names every source, and makes one extension module that shows its init function only."""
 
 import importlib.machinery
+import os
 import re
 import shutil
 import subprocess
@@ -48,3 +49,13 @@ def test_core_is_the_only_extension_module():
     core = Path(_core.__file__)
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     assert [path for path in core.parent.rglob("*") if path.name.endswith(suffixes)] == [core]
+
+
+@pytest.mark.skipif(shutil.which("meson") is None, reason="needs meson")
+def test_a_build_without_codec_libraries_names_the_packages_to_install(tree, tmp_path):
+    environment = os.environ | {"PKG_CONFIG_LIBDIR": str(tmp_path), "PKG_CONFIG_PATH": ""}
+    command = ["meson", "setup", str(tmp_path / "build"), str(tree), "-Dpython=disabled"]
+    done = subprocess.run([*command, "-Ddeflate=libdeflate"], capture_output=True, text=True, env=environment)
+    assert done.returncode != 0
+    for word in ["liblz4-dev", "libzstd-dev", "libdeflate-dev", "apt-get install", "-Dcodecs=bundled"]:
+        assert word in done.stdout

@@ -177,3 +177,15 @@ def test_no_filters_given_are_the_default():
     array = cat.zeros((4,), dtype="i4", chunks=(2,), filters=None, filtersmeta=None)
     plain = cat.zeros((4,), dtype="i4", chunks=(2,))
     assert (array.codec, array.clevel, array.filters) == (plain.codec, plain.clevel, plain.filters)
+
+
+def test_a_chunk_of_a_plugins_codec_names_the_codec_and_a_way_to_read_it():
+    array = cat.asarray(np.arange(1000), chunks=(1000,), blocks=(1000,), checksum=False)
+    frame = bytearray(array.to_bytes())
+    chunk = int.from_bytes(
+        frame[11:15], "big"
+    )  # the length of the frame's header: docs/format/frame-format.md
+    frame[chunk + 2] = frame[chunk + 2] & 0x1F | 6 << 5  # the format "other", of codec 38
+    frame[chunk + 0x16] = 38
+    with pytest.raises(cat.CatervaError, match=r"codec id 38 .* plugin.*copy the array .*python-blosc2"):
+        cat.from_bytes(bytes(frame))[...]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -242,3 +243,13 @@ def test_a_callback_that_reads_ends_the_call_with_the_interrupt(nthreads):
     with pytest.raises(KeyboardInterrupt):
         for _ in range(100):
             handle.read((0, 0, 0), out.shape, (1, 1, 1), out)
+
+
+def test_these_tests_pass_where_a_script_has_put_them_in_the_background(tmp_path):
+    claim = f"{__file__}::test_waiting_for_a_file_that_another_handle_has_locked"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", claim]
+    ignoring = "trap '' INT; exec \"$@\""  # so a shell without job control starts what ends with &
+    done = subprocess.run(
+        ["sh", "-c", ignoring, "sh", *command], capture_output=True, text=True, timeout=600, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stdout

@@ -46,8 +46,12 @@ static int check_format(const uint8_t *bytes, const blosc2_view *view)
     case B2_FORMAT_ZSTD:
         return BLOSC2_OK;
     case 6:
-        return blosc2_fail(BLOSC2_E_UNSUPPORTED, "chunk header: codec id %d is not built in",
-                           view->header_bytes == B2_HEADER_EXTENDED ? bytes[0x16] : 6);
+        return blosc2_fail(
+            BLOSC2_E_UNSUPPORTED,
+            "chunk header: codec id %d is none of the format's five (blosclz, lz4, lz4hc, zlib, "
+            "zstd) but a plugin's, and plugins are not supported here: copy the array to one of "
+            "the five with the library that wrote it (python-blosc2: array.copy(cparams=...))",
+            view->header_bytes == B2_HEADER_EXTENDED ? bytes[0x16] : 6);
     default:
         return blosc2_fail(BLOSC2_E_CORRUPT, "chunk header: codec format %d (expected 0, 1, 3, 4 or 6)",
                            view->codec_format);
