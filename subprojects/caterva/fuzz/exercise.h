@@ -1,6 +1,6 @@
 /**
  * What is done with an array of unknown origin, and must hold: slices are those of the whole; what is
- * written, squeezed, resized, written out and opened again reads as it should. For fuzz_array.c and
+ * written, resized, written out and opened again reads as it should. For fuzz_array.c and
  * fuzz_sparse.c.
  */
 #ifndef CAT_FUZZ_EXERCISE_H
@@ -236,7 +236,6 @@ static inline void exercise(caterva_array *array, const uint8_t *data, size_t si
         for (int i = 0; i < SLICES && bytes; i++) check_slice(array, content, &from);
         if (bytes && is_lossless(array)) write_slice(array, content, &from);
         check_content(array, content, bytes);
-        if (caterva_array_squeeze(array) == BLOSC2_OK) check_content(array, content, bytes);
         check_layer(array);
         check_reopened(array, content, bytes);
         check_resize(array, content, &from);

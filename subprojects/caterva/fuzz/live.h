@@ -237,10 +237,8 @@ static inline void step(life *l)
         if (is_small(l->array)) MUST(is_lawful(caterva_array_compact(l->array)));
     } else if (kind == 13) {
         if (is_small(l->array)) MUST(is_lawful(caterva_array_adopt(l->array, NULL, NULL)));
-    } else if (kind == 14) {
-        MUST(is_lawful(caterva_array_refresh(l->array, &changed)));
     } else {
-        if (caterva_array_squeeze(l->array) < 0 && l->is_open) forget(l);
+        MUST(is_lawful(caterva_array_refresh(l->array, &changed)));
     }
     if (l->is_certain) compare(l, l->array);
 }

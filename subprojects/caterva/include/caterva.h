@@ -193,9 +193,6 @@ CATERVA_API int caterva_array_plan_write(caterva_array *array, const caterva_geo
  */
 CATERVA_API int caterva_array_copy(caterva_array *from, const caterva_options *options, caterva_array **out);
 
-/** Drop the axes of length 1, in place: one change. */
-CATERVA_API int caterva_array_squeeze(caterva_array *array);
-
 /**
  * Give an array another shape, any of its axes longer or shorter: one change. Chunks that stay are neither
  * decoded nor moved in the file. New items have the fill value (zeros if none was given), those too that were

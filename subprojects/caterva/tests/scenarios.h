@@ -19,9 +19,9 @@ enum {
     STEPS_MAX = 12,
 };
 
-/** What an array holds: rows x 1 x columns items of 4 bytes, or rows x columns once it is squeezed. */
+/** What an array holds: rows x 1 x columns items of 4 bytes. */
 typedef struct plain_model {
-    bool exists, squeezed;
+    bool exists;
     int64_t rows, columns;
     uint32_t items[MODEL_ITEMS];
     char note[NOTE_BYTES];
@@ -42,31 +42,22 @@ static inline uint32_t item_value(int seed, int64_t row, int64_t column)
 
 static inline int model_shape(const plain_model *m, int64_t *shape)
 {
-    if (m->squeezed) {
-        shape[0] = m->rows;
-        shape[1] = m->columns;
-        return 2;
-    }
     shape[0] = m->rows;
     shape[1] = 1;
     shape[2] = m->columns;
     return 3;
 }
 
-static inline caterva_selection model_box(const plain_model *m, int64_t row, int64_t rows, int64_t column,
-                                          int64_t columns)
+static inline caterva_selection model_box(int64_t row, int64_t rows, int64_t column, int64_t columns)
 {
-    if (m->squeezed)
-        return (caterva_selection){.start = {row, column}, .count = {rows, columns}, .step = {1, 1}};
     return (caterva_selection){.start = {row, 0, column}, .count = {rows, 1, columns}, .step = {1, 1, 1}};
 }
 
 /** Bytes from item to item of a box in C order. */
-static inline void model_strides(const plain_model *m, int64_t columns, int64_t *strides)
+static inline void model_strides(int64_t columns, int64_t *strides)
 {
-    strides[0] = 4 * columns;
-    strides[m->squeezed ? 1 : 2] = 4;
-    if (!m->squeezed) strides[1] = 4 * columns;
+    strides[0] = strides[1] = 4 * columns;
+    strides[2] = 4;
 }
 
 static inline bool same_layer(caterva_array *array, blosc2_layer_kind kind, const char *name,
@@ -91,8 +82,8 @@ static inline bool model_agrees(const plain_model *m, caterva_array *array)
     if (geometry->ndim != ndim) return false;
     for (int d = 0; d < ndim; d++)
         if (geometry->shape[d] != shape[d]) return false;
-    caterva_selection all = model_box(m, 0, m->rows, 0, m->columns);
-    model_strides(m, m->columns, strides);
+    caterva_selection all = model_box(0, m->rows, 0, m->columns);
+    model_strides(m->columns, strides);
     memset(found, 0xEE, sizeof found);
     if (caterva_array_read(array, &all, found, strides) < 0) return false;
     return memcmp(found, m->items, (size_t)(m->rows * m->columns) * 4) == 0 &&
@@ -147,9 +138,9 @@ static inline void model_fill_box(plain_model *m, int64_t row, int64_t rows, int
 static inline int array_write_box(caterva_array *array, const plain_model *after, int64_t row, int64_t rows,
                                   int64_t column, int64_t columns)
 {
-    caterva_selection box = model_box(after, row, rows, column, columns);
+    caterva_selection box = model_box(row, rows, column, columns);
     int64_t strides[CATERVA_MAX_NDIM] = {0};
-    model_strides(after, after->columns, strides);
+    model_strides(after->columns, strides);
     return caterva_array_write(array, &box, after->items + row * after->columns + column, strides);
 }
 
@@ -193,7 +184,6 @@ typedef enum step_kind {
     STEP_LAYER_LONGER,
     STEP_LAYER_LONGEST,
     STEP_LAYER_DELETED,
-    STEP_SQUEEZE,
     STEP_TRANSACTION,
     STEP_FLUSH,
     STEP_COMPACT,
@@ -216,7 +206,7 @@ static const scenario_plan SCENARIOS[] = {
     {"layers",
      {STEP_CREATE, STEP_NOTE, STEP_LAYER, STEP_LAYER_LONGER, STEP_FLUSH, STEP_NOTE, STEP_LAYER,
       STEP_LAYER_DELETED, STEP_ITEM}},
-    {"edits", {STEP_CREATE, STEP_REMOVE, STEP_INSERT, STEP_ITEM, STEP_SQUEEZE, STEP_BOX, STEP_FLUSH}},
+    {"edits", {STEP_CREATE, STEP_REMOVE, STEP_INSERT, STEP_ITEM, STEP_GROW, STEP_BOX, STEP_FLUSH}},
     {"transactions", {STEP_CREATE, STEP_TRANSACTION, STEP_ITEM, STEP_FLUSH, STEP_TRANSACTION}},
     {"large",
      {STEP_CREATE, STEP_FLUSH, STEP_LAYER_LONGEST, STEP_FLUSH, STEP_ITEM, STEP_EMPTY, STEP_GROW, STEP_FLUSH,
@@ -286,9 +276,6 @@ static inline void model_step(plain_model *m, step_kind what, int seed)
     case STEP_LAYER_DELETED:
         m->layer_bytes = -1;
         break;
-    case STEP_SQUEEZE:
-        m->squeezed = true;
-        break;
     case STEP_TRANSACTION:
         model_resize(m, m->rows + 5, m->columns);
         model_fill_box(m, 2, 8, 1, 6, seed);
@@ -343,7 +330,7 @@ static inline int array_edit_rows(caterva_array *array, const plain_model *befor
     const caterva_step remove[] = {{CATERVA_STEP_REMOVE, 0, 4, 0}};
     int64_t shape[CATERVA_MAX_NDIM], strides[CATERVA_MAX_NDIM] = {0};
     model_shape(before, shape);
-    model_strides(before, before->columns, strides);
+    model_strides(before->columns, strides);
     if (inserts)
         return caterva_array_edit(array, shape, 0, insert, 2, after->items + 4 * after->columns, strides);
     return caterva_array_edit(array, shape, 0, remove, 1, NULL, NULL);
@@ -397,8 +384,6 @@ static inline int array_step(caterva_array **array, const array_place *place, st
     case STEP_LAYER_LONGEST:
     case STEP_LAYER_DELETED:
         return array_set_layer(*array, after);
-    case STEP_SQUEEZE:
-        return caterva_array_squeeze(*array);
     case STEP_APPEND:
     case STEP_TRANSACTION:
         return array_change(*array, before, after, what);

@@ -1,4 +1,4 @@
-/** Copies and squeezed arrays hold what their sources hold. */
+/** Copies hold what their sources hold. */
 #include "model.h"
 
 static const char *directory;
@@ -134,73 +134,6 @@ static void the_shape_is_the_source_s_and_the_rest_of_its_kind_must_be(void)
     model_free(&from);
 }
 
-/* ------------------------------------------------------------------ squeeze */
-
-/** Drop the model's axes of length 1, which leaves the plain array as it is. */
-static void squeeze_model(model *m)
-{
-    caterva_geometry *g = &m->options.geometry, squeezed = {.item_bytes = g->item_bytes};
-    for (int d = 0; d < g->ndim; d++) {
-        if (g->shape[d] == 1) continue;
-        squeezed.shape[squeezed.ndim] = g->shape[d];
-        squeezed.chunks[squeezed.ndim] = g->chunks[d];
-        squeezed.blocks[squeezed.ndim++] = g->blocks[d];
-    }
-    *g = squeezed;
-}
-
-static void check_layers(const caterva_array *array)
-{
-    const blosc2_schunk *schunk = caterva_array_schunk(array);
-    int b2nd = blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_FIXED, "b2nd");
-    int old = blosc2_schunk_find_layer(schunk, BLOSC2_LAYER_FIXED, "caterva");
-    uint8_t *a = NULL, *b = NULL;
-    int32_t a_bytes = 0, b_bytes = 0;
-    CHECK_OK(blosc2_schunk_layer_content(schunk, BLOSC2_LAYER_FIXED, b2nd, &a, &a_bytes));
-    if (old >= 0) {
-        CHECK(old < b2nd);
-        CHECK_OK(blosc2_schunk_layer_content(schunk, BLOSC2_LAYER_FIXED, old, &b, &b_bytes));
-        CHECK(b_bytes < a_bytes && memcmp(a + 1, b + 1, (size_t)b_bytes - 1) == 0); /* they are kept equal */
-    }
-    blosc2_bytes_free(a);
-    blosc2_bytes_free(b);
-}
-
-typedef enum padding { NO_PADDING, ANY_PADDING } padding;
-
-static void squeezed_arrays_are_equal(int round, padding of_dropped)
-{
-    caterva_options options = random_options();
-    caterva_geometry *g = &options.geometry;
-    for (int d = 0; d < g->ndim; d++) {
-        if (random_in(0, 1)) g->shape[d] = 1;
-        if (g->shape[d] == 1 && of_dropped == NO_PADDING) g->chunks[d] = g->blocks[d] = 1;
-    }
-    options.home = (blosc2_home)(round % 4);
-    snprintf(path, sizeof path, "%s/squeezed-%d-%d", directory, round, (int)of_dropped);
-    if (options.home >= BLOSC2_HOME_FILE) options.path = path;
-    model m = model_filled(&options);
-    CHECK_OK(caterva_array_begin(m.array));
-    CHECK_OK(caterva_array_squeeze(m.array));
-    caterva_array_rollback(m.array);
-    CHECK(memcmp(caterva_array_geometry(m.array), g, sizeof *g) == 0);
-    CHECK(array_is_right(&m, m.array));
-    CHECK_OK(caterva_array_squeeze(m.array));
-    squeeze_model(&m);
-    CHECK(memcmp(caterva_array_geometry(m.array), &m.options.geometry, sizeof(caterva_geometry)) == 0);
-    CHECK(array_is_right(&m, m.array));
-    check_layers(m.array);
-    model_write(&m);
-    CHECK(array_is_right(&m, m.array));
-    if (options.path) {
-        caterva_array_free(m.array);
-        m.array = NULL;
-        CHECK_OK(caterva_array_open(path, 0, BLOSC2_READ, &m.array));
-        if (m.array) CHECK(array_is_right(&m, m.array));
-    }
-    model_free(&m);
-}
-
 int main(void)
 {
     directory = scratch_directory();
@@ -210,8 +143,6 @@ int main(void)
     for (int round = 0; round < 10; round++) full_arrays_keep_their_fill_value();
     a_terabyte_of_zeros_is_copied_at_once();
     the_shape_is_the_source_s_and_the_rest_of_its_kind_must_be();
-    for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, NO_PADDING);
-    for (int round = 0; round < 60; round++) squeezed_arrays_are_equal(round, ANY_PADDING);
     scratch_remove(directory);
     return check_result();
 }

@@ -137,7 +137,7 @@ static void wrong_selections_are_refused(void)
     CHECK(!refused(10, 99, 0, 1)); /* of nothing, from anywhere */
     CHECK(!refused(10, 5, 1, INT64_MIN));
     CHECK(!refused(10, 5, 1, INT64_MAX));
-    caterva_selection of_two_axes = {.step = {1, 1}}; /* made before a squeeze */
+    caterva_selection of_two_axes = {.step = {1, 1}}; /* of another array */
     CHECK(cat_selection_check(1, (const int64_t[]){10}, &of_two_axes) == BLOSC2_E_ARGUMENT);
     CHECK(!refused(INT64_MAX, 0, INT64_MAX, 1));
 }
