@@ -57,9 +57,8 @@ cdef object exception_of(int status):
         if exception is errors.StorageError:
             exception = STORAGE_EXCEPTIONS.get(type(OSError(os_error, message)), exception)
         path = os.fsdecode(<bytes>blosc2_last_path())
-        message = message.removeprefix(f"{path}: ")
-        if message.startswith(f"{path} "):
-            message = "it" + message[len(path):]
+        if not issubclass(exception, errors.StorageError):  # Python's own says the path besides
+            message = message.removeprefix(f"{path}: ")
         return exception(os_error, message, path)
     if exception is FileNotFoundError:  # a metalayer, not a file
         return KeyError(message)

@@ -45,6 +45,11 @@ class CodecError(CatervaError, RuntimeError):
 class StorageError(CatervaError, OSError):
     """The system refused to read or write; `errno` and `filename` say what and where."""
 
+    def __str__(self) -> str:
+        if self.strerror and isinstance(self.filename, str) and self.filename in self.strerror:
+            return f"[Errno {self.errno}] {self.strerror}"  # which says the path already
+        return super().__str__()
+
 
 class StoragePermissionError(StorageError, PermissionError):
     """The system denies access."""

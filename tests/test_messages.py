@@ -161,7 +161,7 @@ def test_a_message_shows_the_path_as_it_was_given_and_once(folder, failure, home
         warnings.simplefilter("ignore")
         FAILURES[failure][0](given)
     error = caught.value
-    message = error.strerror if isinstance(error, OSError) else str(error)
+    message = str(error)
     if failure == "mapped":
         return
     assert message.count(given) == 1, message
@@ -199,7 +199,7 @@ def test_the_working_directory_may_change_and_the_message_stays(folder):
     with cat.open("array", "a") as array:
         os.chdir("elsewhere")
         shutil.move("../array", "../moved")
-        with pytest.raises(cat.FileChangedError, match=r"^\[Errno \d+\] array was changed"):
+        with pytest.raises(cat.FileChangedError, match=r"^\[Errno \d+\] array is gone"):
             array[0] = 1
 
 
@@ -229,7 +229,7 @@ def test_a_name_that_is_taken_is_told_by_what_has_it(folder):
     for name in ("file", "directory"):
         for contiguous in (True, False):
             words = {
-                "file": r"Can not create the file file\.It already exists!",
+                "file": "a file of that name already",
                 "directory": "a directory of that name",
             }
             with pytest.raises(FileExistsError, match=words[name]) as caught:
@@ -237,7 +237,7 @@ def test_a_name_that_is_taken_is_told_by_what_has_it(folder):
             assert caught.value.filename == name
     if os.name != "nt":
         os.symlink("nowhere", "link")
-        with pytest.raises(FileExistsError, match=r"link: .*leads nowhere"):
+        with pytest.raises(FileExistsError, match=r"leads nowhere.*link"):
             make("link")
         assert not os.path.exists("nowhere")
 

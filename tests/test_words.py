@@ -156,7 +156,7 @@ def test_a_deleted_array_is_gone_and_not_changed(contiguous):
     for call in (lambda: array.__setitem__(0, 5), array.refresh, lambda: array.append(np.zeros((1, 6)))):
         with pytest.raises(cat.FileChangedError) as raised:
             call()
-        assert "it is gone" in str(raised.value) and raised.value.filename == "a.b2nd"
+        assert "a.b2nd is gone" in str(raised.value) and raised.value.filename == "a.b2nd"
     os.rename("b.b2nd", "a.b2nd")
     array[0] = 5
     assert cat.open("a.b2nd")[0, 0] == 5
