@@ -49,8 +49,7 @@ static int check_directory(const b2_sparse_store *store)
     if (!store->of.number) return BLOSC2_OK;
     int status = store->io->identity(store->io->context, store->path, &now);
     if (status == BLOSC2_E_NOT_FOUND) return b2_store_gone(store->path);
-    bool is_other =
-        status == BLOSC2_OK && (now.device != store->of.device || now.number != store->of.number);
+    bool is_other = status == BLOSC2_OK && (now.device != store->of.device || now.number != store->of.number);
     return is_other ? b2_store_changed(store->path) : status;
 }
 
