@@ -310,8 +310,9 @@ def _typed_array(source: Any, dtype: npt.DTypeLike | None, copy: bool | None) ->
         return items, np.array(viewed, copy=copy, subok=True)
     if isinstance(source, bytes):
         source = memoryview(source)  # bytes are numbers here, where NumPy takes them for a string
-    array = np.array(source, dtype=dtype, copy=copy, subok=isinstance(source, PlainArray))
-    return typed(array.dtype), array
+    array = np.array(source, dtype=dtype, copy=copy, subok=True)
+    refuse_masked(array)  # which an object that is asked for its items may answer with
+    return typed(array.dtype), array if isinstance(source, PlainArray) else np.asarray(array)
 
 
 def _place(urlpath: Any) -> str | bytes:

@@ -12,7 +12,7 @@ import numpy as np
 from caterva import _core
 from caterva.dtypes import Items
 from caterva.info import Info, plain_info
-from caterva.values import as_items
+from caterva.values import as_items, refuse_masked
 from caterva.verification import Progress, Verification
 
 __all__ = ["PlainArray"]
@@ -99,6 +99,7 @@ class PlainArray(np.ndarray):
         return result
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        refuse_masked(value)
         if self._items.is_opaque or getattr(value, "_is_opaque", False):
             value = as_items(value, self._items)
         self._base[key] = value

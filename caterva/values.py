@@ -8,6 +8,8 @@ import numpy as np
 from caterva.dtypes import Items
 from caterva.shapes import Shape
 
+MAX_DEPTH = 64  # of nested lists: NumPy's limit of axes
+
 
 def _exact(value: Any, raw: np.dtype[Any]) -> np.ndarray:
     """Return nested lists of bytes, each exactly one item long, as an array of `raw`."""
@@ -24,7 +26,7 @@ def _by_bytes(value: Any, raw: np.dtype[Any]) -> np.ndarray:
     """Return a value as bytes of items of the same size; no bytes are changed."""
     if isinstance(value, (bytes, bytearray)):
         return _exact(bytes(value), raw)
-    array = np.asarray(value)
+    array = unmasked(value)
     if array.dtype.kind in "SUO" and not hasattr(value, "dtype"):
         return _exact(value, raw)
     if array.dtype.hasobject or array.dtype.itemsize != raw.itemsize:
@@ -38,13 +40,28 @@ def _by_bytes(value: Any, raw: np.dtype[Any]) -> np.ndarray:
 def _cast(value: Any, dtype: np.dtype[Any]) -> np.ndarray:
     """Return a value as NumPy's own assignment casts it."""
     if not hasattr(value, "dtype"):
-        return np.array(value, dtype=dtype, copy=None)
-    source = np.asarray(value)
+        array = np.array(value, dtype=dtype, copy=None, subok=True)
+        refuse_masked(array)
+        return np.asarray(array)
+    source = unmasked(value)
     if source.dtype == dtype:
         return source
     cast = np.empty(source.shape, dtype)
     cast[...] = value if isinstance(value, np.generic) else source
     return cast
+
+
+def _masked_count(value: Any, depth: int = 0) -> int:
+    """Return how many items of a value, or of values in nested lists, are masked; fields count each."""
+    if isinstance(value, np.ma.MaskedArray):
+        mask = np.ma.getmask(value)
+        if mask is np.ma.nomask:
+            return 0
+        return int(np.count_nonzero(np.ascontiguousarray(mask).view(np.bool_)))
+    if isinstance(value, (list, tuple)) and depth <= MAX_DEPTH:
+        parts = (part for part in value if isinstance(part, (list, tuple, np.ma.MaskedArray)))
+        return sum(_masked_count(part, depth + 1) for part in parts)
+    return 0
 
 
 def refuse_masked(value: Any) -> None:
@@ -59,17 +76,26 @@ def refuse_masked(value: Any) -> None:
     --------
     >>> refuse_masked(np.ma.masked_array([1, 2], mask=[False, False]))
     """
-    if isinstance(value, np.ma.MaskedArray):
-        if np.ma.is_masked(value):
-            masked = int(np.ma.getmaskarray(value).sum())
-            raise TypeError(
-                f"a masked array, {masked} of its {value.size} items masked, would lose "
-                "its mask: give filled(value), its items with a value in place of the masked ones"
-            )
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            if isinstance(part, (list, tuple, np.ma.MaskedArray)):
-                refuse_masked(part)
+    count = _masked_count(value)
+    if count:
+        raise TypeError(
+            f"{count} of the values are masked, and a mask cannot be stored: give filled(value), the items "
+            "with a value in place of the masked ones"
+        )
+
+
+def unmasked(value: Any) -> np.ndarray:
+    """Return a value as a base NumPy array.
+
+    Raises
+    ------
+    TypeError
+        If items of it are masked: what NumPy asks for its items may answer with a masked array.
+    """
+    refuse_masked(value)
+    array = np.asanyarray(value)
+    refuse_masked(array)
+    return np.asarray(array)
 
 
 def as_items(value: Any, items: Items) -> np.ndarray:

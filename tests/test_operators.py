@@ -182,6 +182,14 @@ def test_copies_of_another_dtype_agree(source, target):
     assert_same(outcome(lambda: np.asarray(cat.asarray(array, dtype=target))), expected)
 
 
+class Answering:
+    """What NumPy asks for its items, as it does netCDF4's variables."""
+
+    def __array__(self, dtype=None, copy=None):
+        return MASKED
+
+
+FIELDS = np.ma.masked_array(np.zeros(3, "i4,f8"), mask=[(False, True), (False, False), (False, False)])
 MASKED = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
 
 
@@ -198,6 +206,12 @@ MASKED = np.ma.masked_array([1, 2, 3], mask=[False, True, False])
         lambda a: a.append(MASKED),
         lambda a: a.insert(0, MASKED),
         lambda a: a.insert(0, [1, [np.ma.masked]][1]),
+        lambda a: cat.asarray(Answering()),
+        lambda a: cat.asarray(Answering(), chunks=(2,)),
+        lambda a: a.__setitem__(slice(0, 3), Answering()),
+        lambda a: cat.asarray(FIELDS, chunks=(2,)),
+        lambda a: cat.zeros((3,), dtype="i4").__setitem__(slice(0, 3), MASKED),
+        lambda a: cat.zeros((3,), 8, chunks=(2,)).__setitem__(slice(0, 3), MASKED),
     ],
 )
 def test_masked_items_are_refused_and_nothing_changes(give):
