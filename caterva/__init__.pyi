@@ -335,7 +335,11 @@ def asarray(
     ndarray: Any, *, dtype: npt.DTypeLike | None = None, copy: bool | None = None, **kwargs: Unpack[_Anything]
 ) -> NDArray | PlainArray: ...
 def copy(
-    array: NDArray | PlainArray, *, dtype: npt.DTypeLike | None = None, **kwargs: Unpack[_Anything]
+    array: NDArray | PlainArray,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    itemsize: int | None = None,
+    **kwargs: Unpack[_Anything],
 ) -> NDArray: ...
 def open(
     urlpath: _Path,

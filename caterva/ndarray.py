@@ -33,7 +33,7 @@ from caterva.shapes import Shape
 from caterva.slabs import Box
 from caterva.storage import Home, Storage, as_cache_bytes, canonical, inherit, is_plain
 from caterva.threads import MAX_THREADS
-from caterva.values import as_items, broadcast
+from caterva.values import as_items, broadcast, check_itemsize
 from caterva.verification import (
     Seal,
     Verifying,
@@ -406,7 +406,9 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
                 ) from None
             raise
 
-    def copy(self, dtype: npt.DTypeLike | None = None, **kwargs: Any) -> NDArray | PlainArray:
+    def copy(
+        self, dtype: npt.DTypeLike | None = None, *, itemsize: int | None = None, **kwargs: Any
+    ) -> NDArray | PlainArray:
         """Return a copy.
 
         Parameters
@@ -414,10 +416,13 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
         dtype : dtype, optional
             Another type for the items: typed ones are cast as an assignment casts them, opaque ones keep
             their bytes.
+        itemsize : int, optional
+            That of the array, as Caterva 0.7 takes it.
         **kwargs
             Keywords of `caterva.empty`. Chunks, blocks, compression and metalayers are inherited where they
             are not given; ``chunks=None, blocks=None`` makes a plain buffer. The place is not inherited.
         """
+        check_itemsize(itemsize, self.itemsize)
         storage = self._inherited(kwargs)
         if dtype is not None and items_of(dtype=dtype) != self._items:
             return self._retyped(items_of(dtype=dtype), storage)

@@ -12,7 +12,7 @@ import numpy as np
 from caterva import _core
 from caterva.dtypes import Items
 from caterva.info import Info, plain_info
-from caterva.values import as_items, refuse_masked
+from caterva.values import as_items, check_itemsize, refuse_masked
 from caterva.verification import Progress, Verification
 
 __all__ = ["PlainArray"]
@@ -125,6 +125,7 @@ class PlainArray(np.ndarray):
         """Return a copy: plain, as NumPy's, or in the storage of the keywords (those of `caterva.empty`)."""
         from caterva.constructors import asarray
 
+        check_itemsize(kwargs.pop("itemsize", None), self.itemsize)
         return asarray(self, copy=True, **kwargs) if kwargs else super().copy(order)
 
     def view(self, *args: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from caterva.dtypes import Items
-from caterva.shapes import Shape
+from caterva.shapes import Shape, as_itemsize
 
 MAX_DEPTH = 64  # of nested lists: NumPy's limit of axes
 
@@ -139,6 +139,14 @@ def as_items(value: Any, items: Items) -> np.ndarray:
     if source is not None and source.is_opaque:
         return _by_bytes(value, items.raw).view(items.dtype)
     return _cast(value, items.dtype)
+
+
+def check_itemsize(given: Any, itemsize: int) -> None:
+    """Raise ValueError if a copy is asked for items of another size than the array's."""
+    if given is not None and as_itemsize(given) != itemsize:
+        raise ValueError(
+            f"a copy keeps its item size of {itemsize}, got {given}: dtype= gives it other items"
+        )
 
 
 def broadcast(array: np.ndarray, shape: Shape) -> np.ndarray:

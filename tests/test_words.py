@@ -33,7 +33,7 @@ def said(function) -> str:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: make("b").copy(itemsize=8), "dtype="),
+        (lambda: make("b").slice(0, itemsize=8), "dtype="),
         (lambda: cat.zeros((2, 2), itemsise=4), "did you mean 'itemsize'"),
         (lambda: cat.zeros((2, 2), 4, chunk=(2, 2)), "did you mean 'chunks'"),
         (lambda: cat.zeros((2, 2), 4, compression="gzip"), "did you mean 'codec'"),
@@ -48,6 +48,15 @@ def test_wrong_keywords_say_what_to_write(call, words):
     assert words in message
     given = message.split("'")[1]
     assert f"did you mean {given!r}" not in message
+
+
+def test_a_copy_takes_its_own_item_size():
+    array = make("b")
+    assert array.copy(itemsize=8).to_buffer() == cat.copy(array, itemsize=8).to_buffer() == array.to_buffer()
+    assert array[...].copy(itemsize=8).to_buffer() == array.to_buffer()
+    for source in (array, array[...]):
+        with pytest.raises(ValueError, match=r"item size of 8, got 4: dtype="):
+            source.copy(itemsize=4)
 
 
 def test_chunks_are_named_as_they_were_given():
