@@ -23,7 +23,7 @@ def _sizes(array: caterva.NDArray) -> list[tuple[str, str]]:
     stored = array.cbytes
     ratio = f"{array.nbytes / stored:.2f}" if stored else "-"
     return [
-        ("Dtype", str(array.dtype)),
+        ("Dtype", f"opaque, {array.itemsize} bytes" if array._items.is_opaque else str(array.dtype)),
         ("Items", f"{array.size:,} ({array.nbytes:,} bytes)"),
         ("Stored", f"{stored:,} bytes, dead space included (ratio {ratio})"),
     ]

@@ -15,6 +15,7 @@ from caterva.shapes import MAX_ITEM_BYTES, as_itemsize
 
 MAX_SPELLING_BYTES = 2**16
 MAX_NESTING = 16
+MAX_LAYOUT_BYTES = 2**31 - 1  # what NumPy counts with an int
 
 # What NumPy may be asked to parse. Strings from files are never evaluated, and never name an object type.
 # Units of time have a count or a divisor, 1 to 10 ** 9 - 1: of 0, and of more than an int holds, NumPy makes
@@ -146,9 +147,9 @@ def _check_sizes(sizes: list[int], offsets: list[int], itemsize: int | None = No
     """
     if any(type(number) is not int for number in (*offsets, itemsize or 0)):
         raise ValueError("offsets and itemsize must be integers")
-    limit = MAX_ITEM_BYTES if itemsize is None else itemsize
-    if not 0 <= limit <= MAX_ITEM_BYTES:
-        raise FieldError(f"an item of {itemsize} bytes (must be 0 to {MAX_ITEM_BYTES})")
+    limit = MAX_LAYOUT_BYTES if itemsize is None else itemsize
+    if not 0 <= limit <= MAX_LAYOUT_BYTES:
+        raise FieldError(f"an item of {itemsize} bytes (must be 0 to {MAX_LAYOUT_BYTES})")
     for number, (size, offset) in enumerate(zip(sizes, offsets, strict=True)):
         if not 0 <= offset <= limit - size:
             raise FieldError(f"field {number}: {size} bytes at offset {offset} of an item of {limit}")
@@ -161,8 +162,8 @@ def check_layout(dtype: np.dtype[Any]) -> None:
     --------
     >>> check_layout(np.dtype([("a", "<i4"), ("b", "<f8", (2,))]))
     """
-    if not 0 <= dtype.itemsize <= MAX_ITEM_BYTES:
-        raise FieldError(f"items of {dtype.itemsize} bytes (must be 0 to {MAX_ITEM_BYTES})")
+    if not 0 <= dtype.itemsize <= MAX_LAYOUT_BYTES:
+        raise FieldError(f"items of {dtype.itemsize} bytes (must be 0 to {MAX_LAYOUT_BYTES})")
     if dtype.subdtype is not None:
         base, shape = dtype.subdtype
         check_layout(base)

@@ -229,9 +229,11 @@ def test_an_array_opened_for_reading_keeps_its_attributes(path):
     assert array.attrs == {"a": 1}
 
 
-def test_plain_arrays_have_none():
-    assert cat.zeros((3,), 4).attrs is None
-    assert cat.zeros((3,), 4, chunks=(2,))[...].attrs is None
+def test_plain_arrays_have_empty_ones():
+    for plain in (cat.zeros((3,), 4), cat.zeros((3,), 4, chunks=(2,))[...]):
+        assert dict(plain.attrs) == {}
+        with pytest.raises(TypeError):
+            plain.attrs["name"] = 1
 
 
 def test_they_do_not_show_among_the_metalayers(path):

@@ -106,7 +106,11 @@ def test_the_command_shows_every_fact_of_the_build(info):
 def test_the_command_describes_arrays(path, capsys):
     array = cat.zeros((20, 30), 4, chunks=(10, 10), urlpath=path)
     assert command.main(["info", str(path)]) == 0
-    assert capsys.readouterr().out == f"{path}\n{array.info}\n"
+    described, *more = capsys.readouterr().out.removeprefix(f"{path}\n").split("Dtype")
+    assert [line.split() for line in described.splitlines()] == [
+        line.split() for line in str(array.info).splitlines()
+    ]
+    assert "opaque, 4 bytes" in more[0] and "600 (2,400 bytes)" in more[0]
 
 
 def test_the_command_goes_on_after_what_is_no_array(path, capsys):

@@ -22,6 +22,7 @@ from caterva.dtypes import (
     spell,
     typed,
 )
+from caterva.shapes import MAX_ITEM_BYTES
 
 sys.path.insert(0, str(Path(__file__).parent / "reference"))
 
@@ -191,7 +192,7 @@ def test_items_that_cannot_be_stored_are_refused(itemsize, dtype, error):
 def test_itemsize_and_dtype_may_agree():
     assert items_of(8, "<f8") == (np.dtype("<f8"), False)
     assert items_of(300) == (np.dtype("S300"), True)
-    assert items_of(2**31 - 1).dtype.itemsize == 2**31 - 1
+    assert items_of(MAX_ITEM_BYTES).dtype.itemsize == MAX_ITEM_BYTES
 
 
 def test_gaps_in_the_list_of_another_writer_stay_gaps():
