@@ -3,6 +3,8 @@
 import os
 import random
 import shutil
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -172,3 +174,27 @@ def test_repair_never_loses_in_silence_what_was_committed(tmp_path, contiguous):
         for made in (life.path, path):
             shutil.rmtree(made) if made.is_dir() else made.unlink()
     assert min(outcomes[name] for name in ("mended", "accepted")) > 10, outcomes
+
+
+GROW_AND_DIE = """
+import os, sys, numpy as np, caterva as cat
+array = cat.zeros((4,), dtype="i4", chunks=(2,), urlpath=sys.argv[1], contiguous=sys.argv[2] == "True")
+array[...] = 1
+array.flush()
+array.resize((4000,))
+array[...] = np.arange(4000)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_a_limit_brings_no_older_state(tmp_path, contiguous):
+    """The index of the last state is larger than allowed, and that of the flushed one is not."""
+    path = tmp_path / "a.b2nd"
+    subprocess.run([sys.executable, "-P", "-c", GROW_AND_DIE, path, str(contiguous)], check=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(cat.LimitError):
+            cat.open(path, max_bytes=1500)
+        with cat.open(path) as array:
+            np.testing.assert_array_equal(array, np.arange(4000))

@@ -473,6 +473,12 @@ static int recover(b2_frame_file *frame, blosc2_schunk *schunk)
     int damage = status;
     if (frame->seen != seen || has_changed(frame, schunk)) return b2_store_changed(schunk->path);
     status = load_any_copy(frame, schunk);
+    /* What is larger than allowed may be so rightly: no older state takes its place. */
+    bool is_too_large = status == BLOSC2_OK && damage == BLOSC2_E_LIMIT;
+    if (is_too_large && schunk->recovered == BLOSC2_RECOVERED_OLDER) {
+        b2_failure_restore(&failure);
+        return damage;
+    }
     if (status != BLOSC2_E_CORRUPT) return status;
     b2_failure_restore(&failure);
     return load_leniently(frame, B2_FRAME_CONTIGUOUS, schunk, damage);

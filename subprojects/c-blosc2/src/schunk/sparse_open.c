@@ -358,6 +358,10 @@ static int recover(opening *o, int damage)
     if (!is_damaged) status = is_cut_copy(o, &is_cut);
     if (status < 0 && !is_damage(status)) return status;
     bool is_same = is_damaged || is_cut;
+    if (!is_same && damage == BLOSC2_E_LIMIT) { /* it may be so rightly: no older state takes its place */
+        b2_failure_restore(&failure);
+        return damage;
+    }
     if (!is_same && o->schunk->is_again)
         return blosc2_fail(
             damage,
