@@ -190,8 +190,10 @@ static bool is_apart(const stored_frame *frame)
         const uint8_t *chunk = find_chunk(frame, parts, parts->entries[i], &room);
         int64_t bytes = chunk_extent(chunk, room, &head);
         bool is_file = frame->type == B2_FRAME_SPARSE; /* whose number the entry is */
-        int64_t start = parts->entries[i] + (is_file ? 0 : parts->header.header_bytes), stop;
-        apart = bytes > 0 && b2_add_i64(start, is_file ? 1 : bytes, &stop);
+        int64_t start, stop;
+        apart = bytes > 0 &&
+                b2_add_i64(parts->entries[i], is_file ? 0 : parts->header.header_bytes, &start) &&
+                b2_add_i64(start, is_file ? 1 : bytes, &stop);
         if (apart) ranges[count++] = (range){start, stop};
     }
     for (int64_t at = frame->type == B2_FRAME_SPARSE ? -1 : find_copy(frame, 0);
