@@ -35,7 +35,7 @@ KEYS = [
 VALUES = [
     np.zeros((3, 3)), "text", object(), None, np.zeros(7, "i4"), [1, 2, 3], {}, "é", b"abcdefgh",
     np.zeros((20, 20), "i4"), np.array(["a"] * 12), np.zeros((1, 1, 1, 10, 12, 2), "i4"), [[1], [2, 3]], 1j,
-    np.float64(1.5), np.zeros(12, dtype=[("a", "i4")]), np.array([object()] * 12),
+    np.datetime64("now"), np.zeros(12, dtype=[("a", "i4"), ("b", "i4")]), np.array([object()] * 12),
 ]
 KEYWORDS = [
     ("codec", "none"), ("codec", 99), ("codec", 1.5), ("codec", None), ("clevel", 10), ("clevel", -1),
