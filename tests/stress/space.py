@@ -10,8 +10,8 @@ import dataclasses
 import os
 import subprocess
 import sys
-import time
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
