@@ -6,11 +6,10 @@ from typing import Protocol
 
 from caterva.commits import OLDER
 from caterva.errors import CatervaError
+from caterva.recognize import FRAME, begins_as_frame
 from caterva.safety import Safety
 
 __all__ = ["advice"]
-
-MAGIC = b"\x9e\xa8b2frame\0"  # how a frame begins: frame-format.md 1
 
 
 class _Opened(Protocol):
@@ -44,10 +43,9 @@ def _is_frame(path: str | bytes, offset: int) -> bool:
     try:
         with open(path, "rb") as file:
             file.seek(offset)
-            head = file.read(len(MAGIC))
+            return begins_as_frame(file.read(len(FRAME)))
     except OSError:  # a directory, too
         return False
-    return len(head) == len(MAGIC) and sum(a != b for a, b in zip(head, MAGIC, strict=True)) <= 1
 
 
 def advice(path: str | bytes, offset: int, safety: Safety, prefers_copy: bool, attempt: Attempt) -> str:

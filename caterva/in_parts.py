@@ -119,10 +119,9 @@ def _can_be_parted(value: Any, array: NDArray) -> bool:
 
 def _in_one_change(array: NDArray, parts: Callable[[], None]) -> bool:
     """Run a function within a change of its own; False if there is one already, which it may not undo."""
-    change = _core.Transaction(array._handle, array)
     if array._handle.is_changing:
         return False
-    with change:
+    with array.transaction():
         parts()
     return True
 

@@ -326,12 +326,12 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
         NDArray or PlainArray
             The items, always as an array.
         """
-        if is_plain(canonical(kwargs)):
-            Storage.parse(kwargs)
+        given = canonical(kwargs)
+        if is_plain(given):
+            Storage.parse(given)
             return self._read(key)
         parts, shape = plain_key(key), self.shape
         box, axes = select(parts, shape), result_axes(parts, len(shape))
-        given = canonical(kwargs)
         own = {
             name: value
             for name, value in self._keywords().items()
@@ -393,7 +393,7 @@ class NDArray(_core.ArrayBase, Operators, Growing, Commits, Verifying, metaclass
 
     def _inherited(self, given: dict[str, Any]) -> Storage:
         """Return the storage of a copy; what a file says may be nothing that can be asked for."""
-        own = self._keywords()
+        own, given = self._keywords(), canonical(given)
         try:
             return Storage.parse(inherit(given, own), given)
         except ValueError as error:

@@ -3,7 +3,7 @@
 import os
 import stat
 
-__all__ = ["recognize"]
+__all__ = ["FRAME", "begins_as_frame", "recognize"]
 
 HEAD_BYTES = 512
 NAMES_SHOWN = 3
@@ -23,12 +23,17 @@ MAGICS = (
     (b"PAR1", "a Parquet file"),
     (b"blpk", "a file of the bloscpack format"),
 )
-FRAME = b"\x9e\xa8b2frame\0"
+FRAME = b"\x9e\xa8b2frame\0"  # how a frame begins: frame-format.md 1
 DIRECTORIES = (
     ("zarr.json", "a Zarr array or group"),
     (".zarray", "a Zarr array"),
     (".zgroup", "a Zarr group"),
 )
+
+
+def begins_as_frame(head: bytes, most: int = 1) -> bool:
+    """Whether the first bytes of something are those of a frame, but for `most` of them."""
+    return len(head) == len(FRAME) and sum(a != b for a, b in zip(head, FRAME, strict=True)) <= most
 
 
 def _is_text(head: bytes) -> bool:
@@ -63,8 +68,7 @@ def _of_file(path: str | bytes, offset: int) -> str | None:
         return "it is empty"
     if not head:
         return None
-    begins = sum(a != b for a, b in zip(head, FRAME, strict=False)) <= 2
-    if begins or b"b2frame" in head[:16] or b"cathead" in head:
+    if begins_as_frame(head[: len(FRAME)], 2) or b"b2frame" in head[:16] or b"cathead" in head:
         return None
     for magic, kind in MAGICS:
         if head.startswith(magic):

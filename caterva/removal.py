@@ -7,11 +7,11 @@ import struct
 from typing import BinaryIO
 
 from caterva import _core
+from caterva.recognize import FRAME, begins_as_frame
 from caterva.storage import without_separators
 
 __all__ = ["remove_array"]
 
-MAGIC = b"\x9e\xa8b2frame\0"  # how a frame begins: frame-format.md 1
 COPY = struct.Struct("<8sIIQQQq")  # how a second copy of its header begins: durability.md, "Twice"
 COPY_MAGIC, COPY_KIND, COPY_HEADER = b"cathead\x1a", 3, 56
 NEAR_BYTES, FAR_BYTES, SECTOR = 2**16, 2**23, 4096  # where copies are looked for
@@ -31,21 +31,16 @@ def _read(file: BinaryIO, count: int, position: int) -> bytes:
     return file.read(count)
 
 
-def _begins_like_one(head: bytes) -> bool:
-    """Whether the first bytes are a frame's, but for one of them."""
-    return len(head) == len(MAGIC) and sum(a != b for a, b in zip(head, MAGIC, strict=True)) <= 1
-
-
 def _is_copy(file: BinaryIO, position: int) -> bool:
     """Whether the copy of a header of this file lies at `position`: what it says of the file's tail is there.
 
     So an array inside of an archive does not make an array of the archive.
     """
-    record = _read(file, COPY_HEADER + len(MAGIC), position)
-    if len(record) < COPY_HEADER + len(MAGIC):
+    record = _read(file, COPY_HEADER + len(FRAME), position)
+    if len(record) < COPY_HEADER + len(FRAME):
         return False
     magic, kind, header_bytes, _, start, count, mirror = COPY.unpack_from(record)
-    if magic != COPY_MAGIC or kind != COPY_KIND or record[COPY_HEADER:] != MAGIC:
+    if magic != COPY_MAGIC or kind != COPY_KIND or record[COPY_HEADER:] != FRAME:
         return False
     ends = [header_bytes + place + count for place in (start, mirror) if 0 <= place < 2**62 and count < 2**62]
     tails = (_read(file, TRAILER_END, end - TRAILER_END) for end in ends)
@@ -55,7 +50,7 @@ def _is_copy(file: BinaryIO, position: int) -> bool:
 def _is_frame(file: BinaryIO) -> bool:
     """Whether a file is a contiguous frame, even if its first sectors are lost."""
     near = _read(file, NEAR_BYTES, 0)
-    if _begins_like_one(near[: len(MAGIC)]):
+    if begins_as_frame(near[: len(FRAME)]):
         return True
     places = [match.start() for match in re.finditer(re.escape(COPY_MAGIC), near)]
     far = range(NEAR_BYTES, min(FAR_BYTES, os.fstat(file.fileno()).st_size), SECTOR)

@@ -294,8 +294,8 @@ class Storage:
         """Return the storage that a constructor's keywords describe.
 
         The array is a plain buffer unless `chunks` or `blocks` is given, or a storage (`urlpath`,
-        `contiguous`, `memframe`) is asked for. `asked` is what the caller has given of the keywords: a
-        warning tells of compression that a plain buffer has not.
+        `contiguous`, `memframe`) is asked for. `asked` is what the caller has given of the keywords, under
+        their own names: a warning tells of compression that a plain buffer has not.
         """
         given = canonical(keywords)
         values = DEFAULTS | given
@@ -308,7 +308,7 @@ class Storage:
         filters, parameters = as_pipeline(values["filters"], values["filtersmeta"])
         plain = is_plain(values)
         if plain:
-            _warn_of_ignored(canonical(keywords if asked is None else asked))
+            _warn_of_ignored(given if asked is None else asked)
         if plain and values["meta"]:
             raise ValueError("a plain buffer has no metalayers: give chunks, or chunks='auto'")
         return cls(

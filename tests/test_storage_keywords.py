@@ -194,3 +194,18 @@ SOURCE = DEFAULTS | {
 def test_a_copy_inherits_what_is_not_given(given, expected):
     inherited = DEFAULTS | inherit(given, SOURCE)
     assert {name: inherited[name] for name in expected} == expected
+
+
+def test_a_legacy_name_is_told_of_once_whatever_is_asked():
+    array = cat.zeros((4,), 4, chunks=(2,))
+    for call in (
+        lambda: array.slice(slice(1), cname="zstd"),
+        lambda: array.slice(slice(1), chunks=(1,), cname="zstd"),
+        lambda: array.copy(cname="zstd"),
+        lambda: array.copy(chunks=None, blocks=None, cname="zstd"),
+        lambda: cat.zeros((4,), 4, cname="zstd"),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert [one.category for one in caught].count(DeprecationWarning) == 1
